@@ -1,0 +1,1 @@
+//! What idiolect keeps on disk

@@ -1,0 +1,2 @@
+//! The idiolect command.
+fn main() {}

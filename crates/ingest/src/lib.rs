@@ -1,0 +1,1 @@
+//! Readers that turn what people hold into documents and problems

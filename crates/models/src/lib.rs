@@ -1,0 +1,1 @@
+//! T5 and sentence encoders: loading, forward passes, decoding, saving

@@ -1,0 +1,1 @@
+//! The personalize function and its stages

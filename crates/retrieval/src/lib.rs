@@ -1,0 +1,1 @@
+//! Exact search of an author's past as of any moment

@@ -1,0 +1,1 @@
+//! Weak labels, tasks, mixtures and the training loop
