@@ -1,0 +1,145 @@
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use idiolect_core::{Encoder, Entry, ImmediateContext, Ranked, Ranking, Timings, Trace};
+use idiolect_retrieval::{Past, Query};
+
+use crate::request::decoding_json;
+use crate::stages::{Stages, generate::generate, summarize::summarize, synthesize::synthesize};
+use crate::{Error, Fitted, Prompt, Request, past_passages};
+
+/// Writes the rest of a draft in its author's own voice, from what they wrote before: retrieves and
+/// ranks past passages, summarizes them, finds their important words, and generates (paper §3).
+///
+/// `on_text` gets the draft's start and then each piece of new text; a `Break` ends the writing,
+/// and what is written by then stays in the Trace.
+///
+/// # Errors
+/// An empty draft, a dense ranking without an encoder, and whatever keeps past or models from
+/// working.
+pub fn personalize(
+    request: &Request,
+    past: &dyn Past,
+    stages: &Stages<'_>,
+    on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> Result<Trace, Error> {
+    let begun = Instant::now();
+    let mut plan = plan(request, past, stages)?;
+    let planned = Instant::now();
+    let written = generate(stages.generator, &plan.input, request, on_text)?;
+    plan.timings.generate = milliseconds(planned, Instant::now());
+    plan.timings.first_token = milliseconds(begun, written.first_token.unwrap_or_else(Instant::now));
+    plan.timings.total = milliseconds(begun, Instant::now());
+    Ok(Trace {
+        request: request.to_json(past.author()),
+        immediate_context: plan.immediate_context,
+        entries: plan.entries,
+        past_passages: plan.past_passages,
+        summary: plan.summary,
+        keywords: plan.keywords,
+        prompt: plan.input.text,
+        model: stages.generator.identity().clone(),
+        encoder: plan.encoder,
+        decoding: decoding_json(&request.decoding),
+        seed: request.decoding.seed,
+        text: written.text,
+        finish_reason: written.finish_reason,
+        tokens: written.tokens,
+        timings_ms: plan.timings,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// Everything that is settled before the first word is written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// x_t.
+    pub immediate_context: ImmediateContext,
+    /// Every ranked passage, kept or dropped.
+    pub entries: Vec<Entry>,
+    /// E_t, at most 2,500 characters.
+    pub past_passages: String,
+    /// Su(x_t, E_t).
+    pub summary: String,
+    /// Sy(x_t, E_t).
+    pub keywords: Vec<String>,
+    /// The generator's input before it is fitted to the model: what another model may be given.
+    pub prompt: Prompt,
+    /// The generator's input.
+    pub input: Fitted,
+    /// Which encoder compared passages.
+    pub encoder: Option<String>,
+    /// Of the stages so far.
+    pub timings: Timings,
+}
+
+/// All stages up to the generator's input; writes nothing.
+///
+/// # Errors
+/// As [`personalize`].
+pub fn plan(request: &Request, past: &dyn Past, stages: &Stages<'_>) -> Result<Plan, Error> {
+    let mut timings = Timings::default();
+    let limits = &request.limits;
+    let context = request.immediate_context()?;
+
+    let ranked = timed(&mut timings.retrieve, || retrieve(request, past, stages.encoder))?;
+    let kept = timed(&mut timings.rank, || past_passages(&ranked));
+    let summary = timed(&mut timings.summarize, || {
+        summarize(request.summary, stages.summarizer, &context, &kept.text, limits)
+    })?;
+    let keywords = timed(&mut timings.synthesize, || {
+        synthesize(request.keywords, stages.synthesizer, &context, past, &kept.text, limits)
+    })?;
+    let prompt = Prompt::generation(context.as_str(), &summary, &keywords, &kept.text);
+    let input = prompt.fit_to(stages.generator, limits.input_tokens)?;
+
+    Ok(Plan {
+        immediate_context: context,
+        entries: kept.entries,
+        past_passages: kept.text,
+        summary,
+        keywords,
+        prompt,
+        input,
+        encoder: (stages.encoder.filter(|_| request.ranking.is_dense()))
+            .map(|encoder| encoder.identity().to_owned()),
+        timings,
+    })
+}
+
+/// Re and Ra in one: the author's earlier documents or snippets, best first (paper §4.2).
+fn retrieve(
+    request: &Request,
+    past: &dyn Past,
+    encoder: Option<&dyn Encoder>,
+) -> Result<Vec<Ranked>, Error> {
+    if request.ranking == Ranking::None {
+        return Ok(Vec::new());
+    }
+    let text = request.query();
+    let vector = match (request.ranking.is_dense(), encoder) {
+        (false, _) => None,
+        (true, Some(encoder)) => encoder.embed(&[&text]).map_err(Error::Encoder)?.pop(),
+        (true, None) => {
+            return Err(Error::NoEncoder {
+                ranking: request.ranking.name(),
+            });
+        }
+    };
+    let query = Query {
+        text: &text,
+        vector: vector.as_deref(),
+    };
+    Ok(past.rank(&query, request.ranking, &request.bm25, request.limits.ranked)?)
+}
+
+fn timed<T>(milliseconds_taken: &mut f64, work: impl FnOnce() -> T) -> T {
+    let begun = Instant::now();
+    let done = work();
+    *milliseconds_taken = milliseconds(begun, Instant::now());
+    done
+}
+
+fn milliseconds(from: Instant, to: Instant) -> f64 {
+    to.duration_since(from).as_secs_f64() * 1000.0
+}

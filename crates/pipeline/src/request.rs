@@ -1,0 +1,244 @@
+use idiolect_core::{
+    Before, ImmediateContext, KeywordSource, Ranking, SummarySource, last_characters,
+};
+use idiolect_models::{Decoding, EarlyStopping, Strategy};
+use idiolect_retrieval::Bm25;
+use serde_json::{Value, json};
+
+use crate::{Error, stages::guarded_greedy};
+
+/// A draft to go on with, and how.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Subject or headline.
+    pub title: Option<String>,
+    /// What has been written so far.
+    pub start: String,
+    /// What the past was cut at: the past that `personalize` is given holds nothing later.
+    pub before: Before,
+    /// How the past is ranked.
+    pub ranking: Ranking,
+    /// Of the lexical ranking.
+    pub bm25: Bm25,
+    /// Which summary is made.
+    pub summary: SummarySource,
+    /// Which key words are chosen.
+    pub keywords: KeywordSource,
+    /// How tokens are chosen.
+    pub decoding: Decoding,
+    /// About how many words to write after the start, ending with a sentence.
+    pub words: Option<usize>,
+    /// Leave the start out of the text.
+    pub target_only: bool,
+    /// How much the stages may take in and give out.
+    pub limits: Limits,
+}
+
+/// How much the stages may take in and give out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How many documents or snippets are ranked.
+    pub ranked: usize,
+    /// Tokens of a stage's input.
+    pub input_tokens: usize,
+    /// Tokens of a summary.
+    pub summary_tokens: usize,
+    /// Tokens of the key words.
+    pub keyword_tokens: usize,
+}
+
+impl Default for Limits {
+    /// Short enough for the first word to come at once.
+    fn default() -> Self {
+        Self {
+            ranked: 100,
+            input_tokens: 512,
+            summary_tokens: 48,
+            keyword_tokens: 20,
+        }
+    }
+}
+
+impl Request {
+    /// A draft without title, gone on with as the paper does: BM25 over documents, summary and key
+    /// words that depend on the draft; up to 256 tokens, greedily, with a mild guard against
+    /// repetition.
+    pub fn new(start: &str, before: Before) -> Self {
+        Self {
+            title: None,
+            start: start.to_owned(),
+            before,
+            ranking: Ranking::DocBm25,
+            bm25: Bm25::default(),
+            summary: SummarySource::Ctx,
+            keywords: KeywordSource::Ctx,
+            decoding: guarded_greedy(256),
+            words: None,
+            target_only: false,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The same without any past: `--no-personalize`.
+    #[must_use]
+    pub fn without_past(self) -> Self {
+        Self {
+            ranking: Ranking::None,
+            summary: SummarySource::None,
+            keywords: KeywordSource::None,
+            ..self
+        }
+    }
+
+    /// The content so far: title, line break and start.
+    pub fn content(&self) -> String {
+        match self.title() {
+            Some(title) => format!("{title}\n{}", self.start),
+            None => self.start.clone(),
+        }
+    }
+
+    /// x_t: the first 150 characters of the content so far.
+    ///
+    /// # Errors
+    /// [`Error::EmptyDraft`] where there is neither title nor start.
+    pub fn immediate_context(&self) -> Result<ImmediateContext, Error> {
+        let content = self.content();
+        if content.trim().is_empty() {
+            return Err(Error::EmptyDraft);
+        }
+        Ok(ImmediateContext::of(&content))
+    }
+
+    /// What the past is asked for: the immediate context (paper §3); where more than that has been
+    /// written, the title and the last 150 characters.
+    pub fn query(&self) -> String {
+        let content = self.content();
+        let context = ImmediateContext::of(&content);
+        if context.as_str().len() == content.len() {
+            return content;
+        }
+        let end = last_characters(&self.start, idiolect_core::IMMEDIATE_CONTEXT_CHARACTERS);
+        match self.title() {
+            Some(title) => format!("{title}\n{end}"),
+            None => end.to_owned(),
+        }
+    }
+
+    fn title(&self) -> Option<&str> {
+        self.title.as_deref().filter(|title| !title.is_empty())
+    }
+
+    /// As it stands in a Trace.
+    pub(crate) fn to_json(&self, author: &str) -> Value {
+        let before = match &self.before {
+            Before::Now => "now".to_owned(),
+            Before::Document(id) => format!("doc:{id}"),
+            Before::Time(time) => time.to_string(),
+        };
+        json!({
+            "author": author,
+            "title": self.title,
+            "start": self.start,
+            "before": before,
+            "ranking": self.ranking,
+            "bm25": {
+                "k1": self.bm25.k1,
+                "b": self.bm25.b,
+                "length_norm": self.bm25.length_norm.to_string(),
+                "analyzer": self.bm25.analyzer.to_string(),
+            },
+            "summary": self.summary,
+            "keywords": self.keywords,
+            "words": self.words,
+            "target_only": self.target_only,
+            "limits": {
+                "ranked": self.limits.ranked,
+                "input_tokens": self.limits.input_tokens,
+                "summary_tokens": self.limits.summary_tokens,
+                "keyword_tokens": self.limits.keyword_tokens,
+            },
+        })
+    }
+}
+
+/// A decoding as it stands in a Trace.
+pub(crate) fn decoding_json(decoding: &Decoding) -> Value {
+    let mut json = json!({
+        "strategy": "greedy",
+        "max_tokens": decoding.max_tokens,
+        "min_tokens": decoding.min_tokens,
+        "no_repeat_ngram": decoding.no_repeat_ngram,
+        "repetition_penalty": decoding.repetition_penalty,
+    });
+    let more = match &decoding.strategy {
+        Strategy::Greedy => json!({}),
+        Strategy::Beam {
+            beams,
+            length_penalty,
+            early_stopping,
+        } => json!({
+            "strategy": "beam",
+            "beams": beams,
+            "length_penalty": length_penalty,
+            "early_stopping": match early_stopping {
+                EarlyStopping::True => "true",
+                EarlyStopping::False => "false",
+                EarlyStopping::Never => "never",
+            },
+        }),
+        Strategy::Sample {
+            temperature,
+            top_k,
+            top_p,
+        } => json!({
+            "strategy": "sample",
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+        }),
+    };
+    if let (Some(json), Value::Object(more)) = (json.as_object_mut(), more) {
+        json.extend(more);
+    }
+    json
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(title: &str, start: &str) -> Request {
+        Request {
+            title: Some(title.to_owned()),
+            ..Request::new(start, Before::Now)
+        }
+    }
+
+    #[test]
+    fn a_short_draft_is_its_own_query() {
+        let request = request("Rain", "It poured.");
+        assert_eq!(request.query(), "Rain\nIt poured.");
+        assert_eq!(request.immediate_context().unwrap().as_str(), "Rain\nIt poured.");
+        assert_eq!(super::Request::new("It", Before::Now).query(), "It");
+    }
+
+    #[test]
+    fn a_long_draft_asks_with_title_and_end() {
+        let start = format!("{}{}", "a".repeat(150), "é".repeat(150));
+        let request = request("Rain", &start);
+        assert_eq!(request.query(), format!("Rain\n{}", "é".repeat(150)));
+        assert_eq!(
+            request.immediate_context().unwrap().as_str(),
+            format!("Rain\n{}", "a".repeat(145))
+        );
+    }
+
+    #[test]
+    fn an_empty_draft_is_an_error_with_a_hint() {
+        let error = request("", " \n").immediate_context().unwrap_err();
+        assert_eq!(error.to_string(), "there is nothing to go on with: no title and no first words");
+        assert!(error.hint().is_some());
+        assert!(request("Rain", "").immediate_context().is_ok());
+    }
+}

@@ -1,0 +1,180 @@
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+use idiolect_core::{FinishReason, sentences};
+use idiolect_models::Seq2Seq;
+
+use super::tokenizer;
+use crate::{Error, Fitted, Request};
+
+/// What the generator wrote.
+pub(crate) struct Written {
+    /// What was given to `on_text`, as a whole.
+    pub(crate) text: String,
+    pub(crate) finish_reason: FinishReason,
+    /// Tokens generated after everything that was given.
+    pub(crate) tokens: usize,
+    /// When the first of them came.
+    pub(crate) first_token: Option<Instant>,
+}
+
+/// d'_t: decoding is forced through title and start, and goes on from there (paper §4.5).
+/// `on_text` gets the start (unless only the target is wanted), then each new piece of text, and
+/// ends the writing by a `Break`.
+pub(crate) fn generate(
+    model: &Seq2Seq,
+    input: &Fitted,
+    request: &Request,
+    on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> Result<Written, Error> {
+    let tokenizer = tokenizer(model)?;
+    let decode = |ids: &[u32]| tokenizer.decode(ids);
+    // A space at the very end belongs to the next word's token.
+    let given = request.content();
+    let forced = tokenizer.encode(given.trim_end_matches([' ', '\t']));
+    let after_space = request.start.is_empty() || request.start.ends_with(char::is_whitespace);
+    let mut stream = Stream::new(&decode, forced.clone(), after_space);
+    let mut written = Written {
+        text: String::new(),
+        finish_reason: FinishReason::Interrupted,
+        tokens: 0,
+        first_token: None,
+    };
+    if !request.target_only {
+        written.text.push_str(&request.start);
+        if on_text(&request.start).is_break() {
+            return Ok(written);
+        }
+    }
+
+    let mut decoding = request.decoding.clone();
+    if let Some(words) = request.words {
+        decoding.min_tokens = decoding.min_tokens.max(least(words)).min(decoding.max_tokens);
+    }
+    let mut ended = None;
+    let generated = model.generate(&input.ids, &forced, &decoding, &mut |id| {
+        written.tokens += 1;
+        written.first_token.get_or_insert_with(Instant::now);
+        let piece = stream.push(id);
+        written.text.push_str(&piece);
+        if !piece.is_empty() && on_text(&piece).is_break() {
+            ended = Some(FinishReason::Interrupted);
+        } else if let Some(words) = request.words {
+            ended = reached(&stream.text, words);
+        }
+        match ended {
+            Some(_) => ControlFlow::Break(()),
+            None => ControlFlow::Continue(()),
+        }
+    })?;
+    written.finish_reason = ended.unwrap_or(generated.finish_reason);
+    Ok(written)
+}
+
+/// Turns tokens into text as they come.
+struct Stream<'a> {
+    decode: &'a dyn Fn(&[u32]) -> String,
+    /// What decoding was forced through, then what was generated.
+    ids: Vec<u32>,
+    /// How many bytes of the decoded ids have been handed out, or were given.
+    done: usize,
+    /// Whether the given text ends in white space, so that the first word brings none.
+    after_space: bool,
+    /// All that was handed out.
+    text: String,
+}
+
+impl<'a> Stream<'a> {
+    fn new(decode: &'a dyn Fn(&[u32]) -> String, forced: Vec<u32>, after_space: bool) -> Self {
+        Self {
+            done: decode(&forced).len(),
+            decode,
+            ids: forced,
+            after_space,
+            text: String::new(),
+        }
+    }
+
+    /// What one more token adds. A character whose bytes have not all come yet waits for them; all
+    /// ids are decoded anew, since a token's text depends on those before it.
+    fn push(&mut self, id: u32) -> String {
+        self.ids.push(id);
+        let all = (self.decode)(&self.ids);
+        let whole = all.trim_end_matches(char::REPLACEMENT_CHARACTER);
+        let mut piece = whole.get(self.done..).unwrap_or("");
+        self.done = self.done.max(whole.len());
+        if self.text.is_empty() && self.after_space {
+            piece = piece.trim_start_matches(' ');
+        }
+        self.text.push_str(piece);
+        piece.to_owned()
+    }
+}
+
+/// From how many words on a text of about `words` may end with a sentence.
+fn least(words: usize) -> usize {
+    words - words / 8
+}
+
+/// Whether a text of about `words` words should end here: at the end of a sentence once it is
+/// nearly long enough, or in any case at half as many again.
+fn reached(text: &str, words: usize) -> Option<FinishReason> {
+    let count = text.split_whitespace().count();
+    if count >= least(words) && ends_sentence(text) {
+        Some(FinishReason::Stop)
+    } else if count > words + words / 2 {
+        Some(FinishReason::Length)
+    } else {
+        None
+    }
+}
+
+/// Whether a new sentence would begin if `text` went on with a capital letter.
+fn ends_sentence(text: &str) -> bool {
+    let text = text.trim_end();
+    let last = text.trim_end_matches(['"', '\'', '”', '’', ')', ']', '»']);
+    last.ends_with(['.', '!', '?', '…'])
+        && sentences(&format!("{text} A"))
+            .last()
+            .is_some_and(|sentence| sentence.start == text.len() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Pieces of a vocabulary with a mark for spaces and two halves of a character.
+    fn decode(ids: &[u32]) -> String {
+        const PIECES: [&[u8]; 6] = [b"\xe2\x96\x81Dear", b"\xe2\x96\x81Ana", b",\n", b"\xc3", b"\xa9", b"t"];
+        let bytes: Vec<u8> = ids.iter().flat_map(|&id| PIECES[id as usize]).copied().collect();
+        let text = String::from_utf8_lossy(&bytes).replace('▁', " ");
+        text.strip_prefix(' ').unwrap_or(&text).to_owned()
+    }
+
+    fn pieces(forced: &[u32], after_space: bool, ids: &[u32]) -> Vec<String> {
+        let mut stream = Stream::new(&decode, forced.to_vec(), after_space);
+        ids.iter().map(|&id| stream.push(id)).collect()
+    }
+
+    #[test]
+    fn tokens_become_text_with_their_spaces() {
+        assert_eq!(pieces(&[0], false, &[1, 2]), [" Ana", ",\n"]);
+        assert_eq!(pieces(&[0], true, &[1, 1]), ["Ana", " Ana"]);
+        assert_eq!(pieces(&[], true, &[0, 1]), ["Dear", " Ana"]);
+    }
+
+    #[test]
+    fn half_a_character_waits() {
+        assert_eq!(pieces(&[0], false, &[3, 4, 5]), ["", "é", "t"]);
+        assert_eq!(pieces(&[0], false, &[5, 3]), ["t", ""]);
+    }
+
+    #[test]
+    fn about_so_many_words_end_with_a_sentence() {
+        assert_eq!(reached("One two three four five six seven.", 8), Some(FinishReason::Stop));
+        assert_eq!(reached("One two three four five six Mr.", 8), None);
+        assert_eq!(reached("One two.", 8), None);
+        assert_eq!(reached("“One two three four five six seven!”", 8), Some(FinishReason::Stop));
+        assert_eq!(reached(&"word ".repeat(13), 8), Some(FinishReason::Length));
+    }
+}
