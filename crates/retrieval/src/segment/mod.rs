@@ -3,18 +3,21 @@
 mod build;
 mod layout;
 mod merge;
+mod when;
 mod write;
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use idiolect_core::Span;
 use jiff::Timestamp;
 
+use layout::{Layout, RECORD_BYTES, Record, TERM_BYTES, read_variable, u32_at};
+
 pub use build::{SegmentDocument, Vectors};
 pub use merge::merge;
+pub(crate) use when::When;
 
 use crate::{Analyzer, SegmentError};
-use layout::Layout;
 
 /// Version of the format that is written, and the only one that is read.
 pub const SEGMENT_VERSION: u32 = 1;
@@ -24,7 +27,7 @@ pub const SEGMENT_VERSION: u32 = 1;
 ///
 /// Documents lie in time order, so that a moment's past is a prefix: first those with a date, by
 /// date, then those without, by `n` and sequence. A document's *position* is its place in this
-/// order, from 0.
+/// order, from 0. Methods that take a position panic beyond the last.
 #[derive(Debug, Clone)]
 pub struct Segment {
     bytes: Arc<[u8]>,
@@ -42,33 +45,26 @@ pub struct SegmentPart {
     pub removed: Vec<u32>,
 }
 
-/// Where a document stands in time. Later is greater; what has no date is earlier than what has
-/// one, and stands by `n` (without one: behind all that have one), then by import.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum When {
-    Undated { n: i64, sequence: u64 },
-    Dated { seconds: i64, nanoseconds: i32 },
-}
-
 impl Segment {
     /// Opens what [`Segment::build`] or [`merge`] wrote. Costs one pass of the checksum over the
-    /// bytes and one over the tables; nothing is decoded.
+    /// bytes and one over the tables; postings and vectors are not decoded.
     ///
     /// # Errors
     /// [`SegmentError`] for every other sequence of bytes.
     pub fn open(bytes: impl Into<Arc<[u8]>>) -> Result<Self, SegmentError> {
         let bytes = bytes.into();
         let layout = Layout::read(&bytes)?;
-        let analyzer = layout.analyzer(&bytes)?;
-        let encoder = layout.encoder(&bytes)?;
         let segment = Self {
+            analyzer: layout.analyzer(&bytes)?,
+            encoder: layout.encoder(&bytes)?,
             bytes,
             layout,
-            analyzer,
-            encoder,
         };
-        segment.check_documents()?;
-        segment.check_terms()?;
+        let inconsistent = |part| move || SegmentError::Inconsistent { part };
+        segment
+            .check_documents()
+            .ok_or_else(inconsistent("documents"))?;
+        segment.check_terms().ok_or_else(inconsistent("terms"))?;
         Ok(segment)
     }
 
@@ -116,31 +112,237 @@ impl Segment {
     }
 
     /// Position of the document with this id.
-    pub fn position(&self, id: &str) -> Option<u32> {
-        (0..self.layout.documents)
-            .find(|&at| self.id(at) == id)
-            .map(|at| at as u32)
+    pub fn position(&self, id: &str) -> Option<usize> {
+        (0..self.documents()).find(|&at| self.id(at) == id)
     }
 
     /// Id of the document at `position`.
-    ///
-    /// # Panics
-    /// Beyond the last position.
     pub fn id(&self, position: usize) -> &str {
-        std::str::from_utf8(self.id_bytes(position)).unwrap_or_default()
+        let ids = &self.bytes[self.layout.ids.clone()];
+        let start = self.end_before(position, |record| record.id_end);
+        let end = self.record(position).id_end as usize;
+        std::str::from_utf8(&ids[start..end]).unwrap_or_default()
     }
 
     /// Date of the document at `position`.
-    ///
-    /// # Panics
-    /// Beyond the last position.
     pub fn date(&self, position: usize) -> Option<Timestamp> {
-        match self.when(position) {
-            When::Dated {
-                seconds,
-                nanoseconds,
-            } => Timestamp::new(seconds, nanoseconds).ok(),
-            When::Undated { .. } => None,
+        self.when(position).date()
+    }
+
+    /// Snippet spans of the document at `position`, in bytes of its content.
+    pub fn snippet_spans(&self, position: usize) -> impl Iterator<Item = Span> {
+        let mut start = 0;
+        self.snippet_indices(position).map(move |index| {
+            let end = self.snippet_end(index);
+            std::mem::replace(&mut start, end)..end
+        })
+    }
+
+    /// The document at `position` as it was given, but for its content.
+    pub(crate) fn moment_of(&self, position: usize) -> SegmentDocument<'_> {
+        let (n, sequence) = match self.when(position) {
+            When::Undated { n, sequence } => (Some(n), sequence),
+            When::Dated { .. } => (None, 0),
+        };
+        SegmentDocument {
+            id: self.id(position),
+            date: self.date(position),
+            n,
+            sequence,
+            content: "",
+            snippets: &[],
         }
     }
+
+    pub(crate) fn when(&self, position: usize) -> When {
+        self.record(position).when
+    }
+
+    /// Number of terms of the document at `position`.
+    pub(crate) fn length(&self, position: usize) -> u32 {
+        self.record(position).length
+    }
+
+    /// Bytes of the content of the document at `position`.
+    pub(crate) fn content_bytes(&self, position: usize) -> usize {
+        self.record(position).content as usize
+    }
+
+    /// Which of the segment's snippets are those of the document at `position`.
+    pub(crate) fn snippet_indices(&self, position: usize) -> Range<usize> {
+        let start = self.end_before(position, |record| record.snippets_end);
+        start..self.record(position).snippets_end as usize
+    }
+
+    /// Documents that have `term`, by position, and how often they have it.
+    pub(crate) fn postings(&self, term: &str) -> Postings<'_> {
+        let at = partition_point(self.layout.terms, |at| self.term(at) < term.as_bytes());
+        if at < self.layout.terms && self.term(at) == term.as_bytes() {
+            self.postings_of(at)
+        } else {
+            Postings { bytes: &[], next: Some(0) }
+        }
+    }
+
+    /// 8-bit numbers of the vector of the document at `position`, and their scale.
+    pub(crate) fn document_vector(&self, position: usize) -> (&[u8], f32) {
+        let layout = &self.layout;
+        self.vector(&layout.document_vectors, &layout.document_scales, position)
+    }
+
+    /// The same for a snippet of the segment.
+    pub(crate) fn snippet_vector(&self, index: usize) -> (&[u8], f32) {
+        let layout = &self.layout;
+        self.vector(&layout.snippet_vectors, &layout.snippet_scales, index)
+    }
+
+    fn vector(&self, values: &Range<usize>, scales: &Range<usize>, at: usize) -> (&[u8], f32) {
+        let start = values.start + at * self.layout.dimensions;
+        let scale = u32_at(&self.bytes, scales.start + 4 * at);
+        (
+            &self.bytes[start..start + self.layout.dimensions],
+            f32::from_bits(scale),
+        )
+    }
+
+    fn record(&self, position: usize) -> Record {
+        const NEVER: Record = Record {
+            when: When::Undated { n: 0, sequence: 0 },
+            length: 0,
+            content: 0,
+            id_end: 0,
+            snippets_end: 0,
+        };
+        // Every record was read when the segment was opened.
+        self.try_record(position).unwrap_or(NEVER)
+    }
+
+    fn try_record(&self, position: usize) -> Option<Record> {
+        let records = &self.bytes[self.layout.records.clone()];
+        Record::read(&records[position * RECORD_BYTES..][..RECORD_BYTES])
+    }
+
+    fn end_before(&self, position: usize, end: impl Fn(&Record) -> u32) -> usize {
+        match position.checked_sub(1) {
+            Some(before) => end(&self.record(before)) as usize,
+            None => 0,
+        }
+    }
+
+    fn snippet_end(&self, index: usize) -> usize {
+        u32_at(&self.bytes, self.layout.snippet_ends.start + 4 * index) as usize
+    }
+
+    fn terms(&self) -> usize {
+        self.layout.terms
+    }
+
+    fn term(&self, at: usize) -> &[u8] {
+        &self.bytes[self.layout.term_texts.clone()][self.term_range(at, 0)]
+    }
+
+    fn postings_of(&self, at: usize) -> Postings<'_> {
+        Postings {
+            bytes: &self.bytes[self.layout.postings.clone()][self.term_range(at, 4)],
+            next: Some(0),
+        }
+    }
+
+    fn term_range(&self, at: usize, field: usize) -> Range<usize> {
+        let end_of = |at: usize| {
+            u32_at(&self.bytes, self.layout.term_ends.start + TERM_BYTES * at + field) as usize
+        };
+        at.checked_sub(1).map_or(0, end_of)..end_of(at)
+    }
+
+    /// Records can be read, are in order, and point inside the ids and snippets.
+    fn check_documents(&self) -> Option<()> {
+        let ids = std::str::from_utf8(&self.bytes[self.layout.ids.clone()]).ok()?;
+        let mut last: Option<Record> = None;
+        for position in 0..self.documents() {
+            let record = self.try_record(position)?;
+            let (id_start, first_snippet) =
+                last.map_or((0, 0), |last| (last.id_end, last.snippets_end));
+            let in_order = last.is_none_or(|last| {
+                last.when.stored_order() <= record.when.stored_order()
+            });
+            let date_exists = !record.when.is_dated() || record.when.date().is_some();
+            let id_is_text = id_start <= record.id_end && ids.is_char_boundary(record.id_end as usize);
+            if !(in_order && date_exists && id_is_text) {
+                return None;
+            }
+            self.check_snippets(first_snippet..record.snippets_end, record.content)?;
+            last = Some(record);
+        }
+        let (ids_end, snippets_end) = last.map_or((0, 0), |last| (last.id_end, last.snippets_end));
+        (ids_end as usize == ids.len() && snippets_end as usize == self.snippets()).then_some(())
+    }
+
+    /// Snippets of one document tile its content.
+    fn check_snippets(&self, indices: Range<u32>, content: u32) -> Option<()> {
+        if indices.start > indices.end || indices.end as usize > self.snippets() {
+            return None;
+        }
+        let mut start = 0;
+        for index in indices {
+            let end = self.snippet_end(index as usize);
+            if end <= start {
+                return None;
+            }
+            start = end;
+        }
+        (start == content as usize).then_some(())
+    }
+
+    /// Terms are in order, and they and their postings fill their parts of the bytes.
+    fn check_terms(&self) -> Option<()> {
+        let (texts, postings) = (self.layout.term_texts.len(), self.layout.postings.len());
+        let (mut text_end, mut postings_end) = (0, 0);
+        for at in 0..self.terms() {
+            let (text, of_term) = (self.term_range(at, 0), self.term_range(at, 4));
+            if text.start > text.end
+                || text.end > texts
+                || of_term.start > of_term.end
+                || of_term.end > postings
+                || at > 0 && self.term(at - 1) >= self.term(at)
+            {
+                return None;
+            }
+            (text_end, postings_end) = (text.end, of_term.end);
+        }
+        (text_end == texts && postings_end == postings).then_some(())
+    }
+}
+
+/// Pairs of position and frequency, by ascending position. Ends early where bytes are malformed.
+pub(crate) struct Postings<'a> {
+    bytes: &'a [u8],
+    /// What the next difference is added to; `None` behind the greatest number.
+    next: Option<u32>,
+}
+
+impl Iterator for Postings<'_> {
+    type Item = (usize, u32);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let position = self.next?.checked_add(read_variable(&mut self.bytes)?)?;
+        let frequency = read_variable(&mut self.bytes)?;
+        self.next = position.checked_add(1);
+        Some((position as usize, frequency))
+    }
+}
+
+/// The first of `0..count` for which `before` does not hold, if it holds for a prefix.
+pub(crate) fn partition_point(count: usize, before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, count);
+    while low < high {
+        let middle = low.midpoint(high);
+        if before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }

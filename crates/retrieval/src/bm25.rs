@@ -1,0 +1,119 @@
+use std::str::FromStr;
+
+use crate::{Analyzer, NameError};
+
+/// Parameters of BM25, all chosen per query (paper §10, BM25).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bm25 {
+    /// How soon repetitions stop to count; at least 0.
+    pub k1: f32,
+    /// How much long documents are held back, from 0 to 1.
+    pub b: f32,
+    /// How exactly lengths are known.
+    pub length_norm: LengthNorm,
+    /// How query and documents become terms.
+    pub analyzer: Analyzer,
+}
+
+impl Default for Bm25 {
+    /// k1 = 1.2, b = 0.75, exact lengths, English: Lucene's, but for the lengths.
+    fn default() -> Self {
+        Self {
+            k1: 1.2,
+            b: 0.75,
+            length_norm: LengthNorm::Exact,
+            analyzer: Analyzer::English,
+        }
+    }
+}
+
+/// How exactly a document's number of terms enters its score. The average is exact in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LengthNorm {
+    /// As it is.
+    #[default]
+    Exact,
+    /// Rounded down as Lucene's norms of one byte do, to four significant bits above 40.
+    LuceneByte4,
+}
+
+impl LengthNorm {
+    /// The length that the score is computed with.
+    pub(crate) fn apply(self, length: u32) -> u32 {
+        /// Lucene's SmallFloat stores lengths below this as they are.
+        const EXACT_BELOW: u32 = 24;
+        match (self, length.checked_sub(EXACT_BELOW)) {
+            (Self::Exact, _) | (_, None) => length,
+            (Self::LuceneByte4, Some(rest)) => {
+                let dropped = (u32::BITS - rest.leading_zeros()).saturating_sub(4);
+                EXACT_BELOW + (rest >> dropped << dropped)
+            }
+        }
+    }
+}
+
+impl FromStr for LengthNorm {
+    type Err = NameError;
+
+    fn from_str(name: &str) -> Result<Self, NameError> {
+        match name {
+            "exact" => Ok(Self::Exact),
+            "lucene" => Ok(Self::LuceneByte4),
+            _ => Err(NameError::LengthNorm(name.to_owned())),
+        }
+    }
+}
+
+/// ln(1 + (N − df + 0.5) / (df + 0.5)).
+pub(crate) fn idf(documents: usize, df: usize) -> f64 {
+    let (n, df) = (documents as f64, df as f64);
+    (1.0 + (n - df + 0.5) / (df + 0.5)).ln()
+}
+
+impl Bm25 {
+    /// tf / (tf + k1·(1 − b + b·length/average)).
+    pub(crate) fn tf_part(&self, tf: u32, length: u32, average_length: f64) -> f64 {
+        let (k1, b) = (f64::from(self.k1), f64::from(self.b));
+        let length = f64::from(self.length_norm.apply(length));
+        let tf = f64::from(tf);
+        tf / (tf + k1 * (1.0 - b + b * length / average_length))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From `SmallFloat.byte4ToInt(SmallFloat.intToByte4(i))` of Lucene 10.
+    #[test]
+    fn lengths_are_rounded_as_in_lucene() {
+        for (length, rounded) in [
+            (0, 0),
+            (7, 7),
+            (23, 23),
+            (39, 39),
+            (40, 40),
+            (41, 40),
+            (42, 42),
+            (56, 56),
+            (59, 56),
+            (100, 96),
+            (150, 144),
+            (1000, 984),
+            (u32::MAX >> 1, 2_013_265_944),
+        ] {
+            assert_eq!(LengthNorm::LuceneByte4.apply(length), rounded, "{length}");
+            assert_eq!(LengthNorm::Exact.apply(length), length);
+        }
+    }
+
+    #[test]
+    fn names_are_read() {
+        assert_eq!("exact".parse(), Ok(LengthNorm::Exact));
+        assert_eq!("lucene".parse(), Ok(LengthNorm::LuceneByte4));
+        assert_eq!(
+            "byte".parse::<LengthNorm>(),
+            Err(NameError::LengthNorm("byte".into()))
+        );
+    }
+}
