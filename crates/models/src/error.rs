@@ -1,0 +1,146 @@
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a model could not be opened or run.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// The folder or one of its files cannot be read.
+    #[error("cannot read the model: {0}")]
+    Read(#[source] std::io::Error),
+    /// The folder or one of its files cannot be written.
+    #[error("cannot write the model: {0}")]
+    Write(#[source] std::io::Error),
+    /// A file of the folder is missing.
+    #[error("`{folder}` is not a model: {file} is missing", folder = folder.display())]
+    MissingFile {
+        /// The model's folder.
+        folder: PathBuf,
+        /// The file that should be there.
+        file: &'static str,
+    },
+    /// A JSON file does not say what it must.
+    #[error("{file} cannot be understood: {source}", file = file.display())]
+    Json {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+    /// The folder holds another kind of model.
+    #[error("{file} describes a `{found}`, not {expected}", file = file.display())]
+    Architecture {
+        /// Which file.
+        file: PathBuf,
+        /// What it says.
+        found: String,
+        /// What this reader takes.
+        expected: &'static str,
+    },
+    /// The sizes in a config cannot be built.
+    #[error("{file} cannot be built: {defect}", file = file.display())]
+    Config {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        defect: &'static str,
+    },
+    /// The weights file is damaged.
+    #[error("{file} is damaged: {source}", file = file.display())]
+    Weights {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor that the config asks for is not in the weights.
+    #[error("tensor `{name}` is missing")]
+    MissingTensor {
+        /// Its name.
+        name: String,
+    },
+    /// A tensor has another shape than the config asks for.
+    #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
+    Shape {
+        /// Its name.
+        name: String,
+        /// Its shape.
+        found: Vec<usize>,
+        /// What the config asks for.
+        expected: Vec<usize>,
+    },
+    /// A tensor holds numbers of a kind that is not read.
+    #[error("tensor `{name}` holds {found}, expected F32, F16 or BF16")]
+    DataType {
+        /// Its name.
+        name: String,
+        /// What it holds.
+        found: String,
+    },
+    /// A tensor holds a value that is not a finite number.
+    #[error("tensor `{name}` holds a value that is not a finite number")]
+    NotFinite {
+        /// Its name.
+        name: String,
+    },
+    /// The tokenizer cannot be read or does not work.
+    #[error("the tokenizer failed: {0}")]
+    Tokenizer(#[source] tokenizers::Error),
+    /// The tokenizer knows more pieces than the model has vectors for.
+    #[error("the tokenizer has {tokenizer} pieces, the model {model}")]
+    Vocabulary {
+        /// Pieces of the tokenizer.
+        tokenizer: usize,
+        /// Rows of the embedding.
+        model: usize,
+    },
+    /// A token id beyond the vocabulary.
+    #[error("token {id} lies beyond the vocabulary of {vocabulary}")]
+    TokenId {
+        /// The id.
+        id: u32,
+        /// Rows of the embedding.
+        vocabulary: usize,
+    },
+    /// An input without tokens.
+    #[error("an input has no tokens")]
+    EmptyInput,
+    /// Inputs and targets, or masks and inputs, differ in number.
+    #[error("{left} rows do not match {right}")]
+    Rows {
+        /// On one side.
+        left: usize,
+        /// On the other.
+        right: usize,
+    },
+    /// The model has no tokenizer, but text was given or asked for.
+    #[error("the model has no tokenizer.json")]
+    NoTokenizer,
+    /// A device this build has no support for.
+    #[error("device `{0}` is not in this build")]
+    Device(String),
+    /// This build carries no built-in model.
+    #[error("this build has no built-in model")]
+    NoBuiltin,
+    /// The tensor library failed.
+    #[error("the computation failed on the device: {0}")]
+    Execution(String),
+}
+
+impl Error {
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::MissingFile { .. } => {
+                "a model folder holds config.json, tokenizer.json and model.safetensors"
+            }
+            Self::Architecture { .. } => "T5-like models are read here; encoders go to --encoder",
+            Self::MissingTensor { .. } | Self::Shape { .. } | Self::Weights { .. } => {
+                "config.json and model.safetensors do not belong together, or a copy broke off"
+            }
+            Self::Device(_) => "use --device cpu, or build with --features cuda or wgpu",
+            Self::NoBuiltin => "name a model folder with --model",
+            _ => return None,
+        })
+    }
+}

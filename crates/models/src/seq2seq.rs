@@ -1,0 +1,239 @@
+use std::path::Path;
+
+use burn::tensor::Device;
+use idiolect_core::ModelIdentity;
+use sha2::{Digest, Sha256};
+
+use crate::{Batch, Config, Error, Parameters, Precision, T5, Tokenizer, folder, t5::Targets};
+
+/// A T5 with its tokenizer, ready to write: what a model folder holds.
+#[derive(Debug, Clone)]
+pub struct Seq2Seq {
+    t5: T5,
+    tokenizer: Option<Tokenizer>,
+    identity: ModelIdentity,
+    device: Device,
+}
+
+/// How many tokens are computed together at most, fillings included.
+const TOKENS_AT_ONCE: usize = 16_384;
+
+impl Seq2Seq {
+    /// Opens `builtin` or a model folder.
+    ///
+    /// # Errors
+    /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
+    pub fn open(name_or_folder: &str, device: &Device) -> Result<Self, Error> {
+        if name_or_folder == "builtin" {
+            Self::builtin(device)
+        } else {
+            Self::load(Path::new(name_or_folder), device)
+        }
+    }
+
+    /// Opens a folder of `config.json`, `model.safetensors` and, if it is there, `tokenizer.json`.
+    ///
+    /// # Errors
+    /// A missing, damaged or unsuitable file, named.
+    pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
+        let name = folder
+            .file_name()
+            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let config = folder::read_config(folder)?;
+        let weights = folder::read(folder, "model.safetensors")?;
+        let tokenizer = folder.join("tokenizer.json");
+        let tokenizer = if tokenizer.exists() {
+            Some(Tokenizer::load(&tokenizer)?)
+        } else {
+            None
+        };
+        let file = folder.join("model.safetensors");
+        Self::new(name, &config, &weights, &file, tokenizer, device)
+    }
+
+    /// The model that the binary carries.
+    ///
+    /// # Errors
+    /// [`Error::NoBuiltin`] in a build without the feature `builtin`.
+    #[cfg(feature = "builtin")]
+    pub fn builtin(device: &Device) -> Result<Self, Error> {
+        use crate::builtin;
+
+        let file = Path::new("models/idiolect-small/model.safetensors");
+        let config = folder::parse_config(builtin::CONFIG, Path::new("config.json"))?;
+        let tokenizer = Tokenizer::from_bytes(builtin::TOKENIZER)?;
+        Self::new(
+            "builtin".to_owned(),
+            &config,
+            builtin::WEIGHTS,
+            file,
+            Some(tokenizer),
+            device,
+        )
+    }
+
+    /// The model that the binary carries.
+    ///
+    /// # Errors
+    /// [`Error::NoBuiltin`]: this build has none.
+    #[cfg(not(feature = "builtin"))]
+    pub fn builtin(_device: &Device) -> Result<Self, Error> {
+        Err(Error::NoBuiltin)
+    }
+
+    fn new(
+        name: String,
+        config: &Config,
+        weights: &[u8],
+        file: &Path,
+        tokenizer: Option<Tokenizer>,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        if let Some(tokenizer) = &tokenizer
+            && tokenizer.vocab_size() > config.vocab_size
+        {
+            return Err(Error::Vocabulary {
+                tokenizer: tokenizer.vocab_size(),
+                model: config.vocab_size,
+            });
+        }
+        let parameters = Parameters::from_safetensors(weights, file, device)?;
+        Ok(Self {
+            t5: T5::new(config, &parameters)?,
+            tokenizer,
+            identity: ModelIdentity {
+                name,
+                sha256: hex(&Sha256::digest(weights)),
+            },
+            device: device.clone(),
+        })
+    }
+
+    /// A model in training, looked at as one that writes; it has no content hash.
+    pub fn of_parts(t5: T5, tokenizer: Option<Tokenizer>, name: &str) -> Self {
+        let device = t5.device();
+        Self {
+            t5,
+            tokenizer,
+            identity: ModelIdentity {
+                name: name.to_owned(),
+                sha256: String::new(),
+            },
+            device,
+        }
+    }
+
+    /// Name and content hash.
+    pub fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    /// Its sizes and special tokens.
+    pub fn config(&self) -> &Config {
+        self.t5.config()
+    }
+
+    /// Its tokenizer, where the folder has one.
+    pub fn tokenizer(&self) -> Option<&Tokenizer> {
+        self.tokenizer.as_ref()
+    }
+
+    /// The network itself.
+    pub fn t5(&self) -> &T5 {
+        &self.t5
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Natural log-probabilities of each target's tokens given its input (teacher forcing), in
+    /// order; rows are computed in batches of like length.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] where the numbers differ, [`Error::EmptyInput`], [`Error::TokenId`].
+    pub fn log_probs(
+        &self,
+        inputs: &[Vec<u32>],
+        targets: &[Vec<u32>],
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        if inputs.len() != targets.len() {
+            return Err(Error::Rows {
+                left: inputs.len(),
+                right: targets.len(),
+            });
+        }
+        let mut order: Vec<usize> = (0..inputs.len()).collect();
+        order.sort_by_key(|&i| inputs[i].len());
+        let mut found = vec![Vec::new(); inputs.len()];
+        for rows in batches(&order, |i| inputs[i].len() + targets[i].len()) {
+            let input: Vec<&[u32]> = rows.iter().map(|&i| inputs[i].as_slice()).collect();
+            let target: Vec<&[u32]> = rows.iter().map(|&i| targets[i].as_slice()).collect();
+            let input = Batch::new(&input, self.config(), &self.device)?;
+            let target = Targets::new(&target, self.config(), &self.device)?;
+            for (&i, row) in rows.iter().zip(self.t5.log_probs(&input, &target)?) {
+                found[i] = row;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Cuts `order` into runs whose widest row times their number stays within a limit.
+pub(crate) fn batches(order: &[usize], length: impl Fn(usize) -> usize) -> Vec<&[usize]> {
+    let mut found = Vec::new();
+    let mut rest = order;
+    while !rest.is_empty() {
+        let mut widest = 0;
+        let fitting = rest
+            .iter()
+            .enumerate()
+            .take_while(|&(n, &i)| {
+                widest = widest.max(length(i));
+                n == 0 || widest * (n + 1) <= TOKENS_AT_ONCE
+            })
+            .count();
+        let (batch, after) = rest.split_at(fitting);
+        found.push(batch);
+        rest = after;
+    }
+    found
+}
+
+/// Writes a model folder: `config.json`, `model.safetensors` and, where given, `tokenizer.json`.
+///
+/// # Errors
+/// [`Error::Write`] and what keeps the weights from being read off the device.
+pub fn save(
+    folder: &Path,
+    config: &Config,
+    parameters: &Parameters,
+    precision: Precision,
+    tokenizer: Option<&[u8]>,
+) -> Result<(), Error> {
+    let mut config = config.clone();
+    // Readers differ in what they infer from a missing head, so both keys are always written.
+    config.scale_decoder_outputs = Some(config.scales_outputs());
+    config.tie_word_embeddings = parameters.get("lm_head.weight").is_none();
+    folder::write_json(folder, "config.json", &config)?;
+    folder::write(
+        folder,
+        "model.safetensors",
+        &parameters.to_safetensors(precision)?,
+    )?;
+    match tokenizer {
+        Some(bytes) => folder::write(folder, "tokenizer.json", bytes),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
