@@ -1,0 +1,249 @@
+//! BLEU as sacrebleu 2.6.0 computes it: 13a tokens, cased, n-grams up to 4, exponential smoothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::interner::Interner;
+use crate::ngrams::clipped_matches;
+use crate::python::is_space;
+
+/// Longest n-gram that counts.
+pub const BLEU_ORDER: usize = 4;
+
+/// BLEU and what it is made of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Bleu {
+    /// From 0 to 100.
+    pub score: f64,
+    /// Of 1-grams to 4-grams, from 0 to 100, smoothed.
+    pub precisions: [f64; BLEU_ORDER],
+    /// Brevity penalty, from 0 to 1.
+    pub bp: f64,
+    /// Tokens of the predictions.
+    pub sys_len: usize,
+    /// Tokens of the references.
+    pub ref_len: usize,
+}
+
+/// Counts that add up over a corpus.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BleuCounts {
+    /// Tokens of the prediction.
+    pub sys_len: usize,
+    /// Tokens of the reference.
+    pub ref_len: usize,
+    /// Clipped matches of 1-grams to 4-grams.
+    pub correct: [usize; BLEU_ORDER],
+    /// 1-grams to 4-grams of the prediction.
+    pub total: [usize; BLEU_ORDER],
+}
+
+/// BLEU of a single pair, with effective order: orders that the prediction is too short for do not
+/// count.
+pub fn sentence_bleu(reference: &str, prediction: &str) -> Bleu {
+    BleuCounts::of(reference, prediction).score(true)
+}
+
+impl BleuCounts {
+    /// Of one pair of texts.
+    pub fn of(reference: &str, prediction: &str) -> Self {
+        let mut interner = Interner::for_bytes(reference.len() + prediction.len());
+        let mut read = |text: &str| -> Vec<u32> {
+            let tokens = tokens_13a(text);
+            tokens.words().map(|word| interner.id(word)).collect()
+        };
+        let target = read(reference);
+        let output = read(prediction);
+        let matches = clipped_matches(&target, &output, interner.len(), BLEU_ORDER);
+        let mut counts = Self {
+            sys_len: output.len(),
+            ref_len: target.len(),
+            ..Self::default()
+        };
+        for (order, matched) in matches.into_iter().enumerate() {
+            counts.correct[order] = matched;
+            counts.total[order] = output.len().saturating_sub(order);
+        }
+        counts
+    }
+
+    /// The counts of both.
+    #[must_use]
+    pub fn plus(mut self, other: &Self) -> Self {
+        self.sys_len += other.sys_len;
+        self.ref_len += other.ref_len;
+        for order in 0..BLEU_ORDER {
+            self.correct[order] += other.correct[order];
+            self.total[order] += other.total[order];
+        }
+        self
+    }
+
+    /// The score; `effective_order` leaves out orders without any n-gram (for single pairs).
+    pub fn score(&self, effective_order: bool) -> Bleu {
+        let bp = match (self.sys_len, self.ref_len) {
+            (sys, reference) if sys >= reference => 1.0,
+            (0, _) => 0.0,
+            (sys, reference) => (1.0 - reference as f64 / sys as f64).exp(),
+        };
+        let mut bleu = Bleu {
+            bp,
+            sys_len: self.sys_len,
+            ref_len: self.ref_len,
+            ..Bleu::default()
+        };
+        if self.correct == [0; BLEU_ORDER] {
+            return bleu;
+        }
+        let mut smoothing = 1.0;
+        let mut orders = BLEU_ORDER;
+        for order in 0..BLEU_ORDER {
+            if self.total[order] == 0 {
+                break;
+            }
+            if effective_order {
+                orders = order + 1;
+            }
+            let total = self.total[order] as f64;
+            bleu.precisions[order] = if self.correct[order] == 0 {
+                smoothing *= 2.0;
+                100.0 / (smoothing * total)
+            } else {
+                100.0 * self.correct[order] as f64 / total
+            };
+        }
+        let logs: f64 = bleu.precisions[..orders]
+            .iter()
+            // sacrebleu's logarithm of zero
+            .map(|&precision| {
+                if precision == 0.0 {
+                    -9_999_999_999.0
+                } else {
+                    precision.ln()
+                }
+            })
+            .sum();
+        bleu.score = bp * (logs / orders as f64).exp();
+        bleu
+    }
+}
+
+/// A text with white space between its tokens.
+struct Tokens(Vec<u8>);
+
+impl Tokens {
+    fn words(&self) -> impl Iterator<Item = &[u8]> {
+        // Only ASCII characters are ever put in, so the bytes are still UTF-8.
+        str::from_utf8(&self.0)
+            .unwrap_or_default()
+            .split(is_space)
+            .filter(|word| !word.is_empty())
+            .map(str::as_bytes)
+    }
+}
+
+/// mteval-v13a's tokens. All its rules speak of ASCII characters and of "anything else", so they
+/// work on bytes.
+fn tokens_13a(text: &str) -> Tokens {
+    let mut line = text
+        .trim_end_matches(is_space)
+        .replace("<skipped>", "")
+        .replace("-\n", "")
+        .replace('\n', " ");
+    if line.contains('&') {
+        line = line
+            .replace("&quot;", "\"")
+            .replace("&amp;", "&")
+            .replace("&lt;", "<")
+            .replace("&gt;", ">");
+    }
+    let mut padded = Vec::with_capacity(line.len() * 2);
+    padded.push(b' ');
+    for byte in line.bytes() {
+        if is_mark(byte) {
+            padded.extend([b' ', byte, b' ']);
+        } else {
+            padded.push(byte);
+        }
+    }
+    padded.push(b' ');
+    let is_stop = |byte: u8| byte == b'.' || byte == b',';
+    let split = each_pair(
+        &padded,
+        |first, second| !first.is_ascii_digit() && is_stop(second),
+        |first, second, out| out.extend([first, b' ', second, b' ']),
+    );
+    let split = each_pair(
+        &split,
+        |first, second| is_stop(first) && !second.is_ascii_digit(),
+        |first, second, out| out.extend([b' ', first, b' ', second]),
+    );
+    Tokens(each_pair(
+        &split,
+        |first, second| first.is_ascii_digit() && second == b'-',
+        |first, second, out| out.extend([first, b' ', second, b' ']),
+    ))
+}
+
+/// Punctuation but for `'`, `,`, `-` and `.`.
+fn is_mark(byte: u8) -> bool {
+    matches!(byte, b'{'..=b'~' | b'['..=b'`' | b' '..=b'&' | b'('..=b'+' | b':'..=b'@' | b'/')
+}
+
+/// Rewrites, from left to right, every pair of neighbours that fits and shares none with the pair
+/// before: what a regular expression of two characters does.
+fn each_pair(
+    bytes: &[u8],
+    fits: impl Fn(u8, u8) -> bool,
+    rewrite: impl Fn(u8, u8, &mut Vec<u8>),
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 4);
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes.get(at + 1) {
+            Some(&second) if fits(bytes[at], second) => {
+                rewrite(bytes[at], second, &mut out);
+                at += 2;
+            }
+            _ => {
+                out.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(text: &str) -> Vec<String> {
+        tokens_13a(text)
+            .words()
+            .map(|word| String::from_utf8(word.to_vec()).unwrap())
+            .collect()
+    }
+
+    // sacrebleu 2.6.0: sacrebleu.tokenizers.tokenizer_13a.Tokenizer13a()(text)
+    #[test]
+    fn tokens_are_those_of_13a() {
+        assert_eq!(
+            tokens("It's $1,234.50 (3-4%) — d'accord.\n"),
+            [
+                "It's", "$", "1,234.50", "(", "3", "-", "4", "%", ")", "—", "d'accord", "."
+            ]
+        );
+        assert_eq!(
+            tokens("a.,b &quot;x&quot; é."),
+            ["a", ".", ",", "b", "\"", "x", "\"", "é", "."]
+        );
+        assert_eq!(tokens("co-\nop <skipped>"), ["coop"]);
+    }
+
+    #[test]
+    fn a_corpus_without_any_match_scores_nothing() {
+        let counts = BleuCounts::of("a b", "c");
+        assert_eq!(counts.score(false).score, 0.0);
+        assert_eq!(BleuCounts::default().score(false).bp, 1.0);
+    }
+}

@@ -1,0 +1,335 @@
+//! ROUGE as rouge-score 0.1.2 computes it.
+
+use std::fmt;
+use std::num::NonZeroU8;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::interner::Interner;
+use crate::lcs::{Columns, lcs_length, lcs_positions};
+use crate::ngrams::clipped_matches;
+use crate::porter::porter_stem_ascii;
+
+/// Which units two texts are compared by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RougeKind {
+    /// n-grams of words, n from 1 to 9.
+    N(NonZeroU8),
+    /// The longest common subsequence of the whole texts.
+    L,
+    /// The union of longest common subsequences of the texts' lines.
+    Lsum,
+}
+
+/// Precision, recall and their harmonic mean, each from 0 to 1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct RougeScore {
+    /// Harmonic mean of the two others.
+    pub f1: f64,
+    /// Share of the prediction that the reference has.
+    pub precision: f64,
+    /// Share of the reference that the prediction has.
+    pub recall: f64,
+}
+
+/// ROUGE of one prediction against one reference, a score for each of `kinds` in their order.
+///
+/// Texts are lower-cased and everything but `a`–`z` and `0`–`9` separates words; with `stemmer`,
+/// words of four characters or more are stemmed as NLTK's Porter stemmer does by default.
+pub fn rouge(
+    reference: &str,
+    prediction: &str,
+    kinds: &[RougeKind],
+    stemmer: bool,
+) -> Vec<RougeScore> {
+    let mut words = Words::new(reference.len() + prediction.len(), stemmer);
+    let (mut target, mut output) = (Vec::new(), Vec::new());
+    if kinds.iter().any(|kind| *kind != RougeKind::Lsum) {
+        target = words.read(reference);
+        output = words.read(prediction);
+    }
+    let highest = kinds
+        .iter()
+        .filter_map(|kind| match kind {
+            RougeKind::N(n) => Some(usize::from(n.get())),
+            RougeKind::L | RougeKind::Lsum => None,
+        })
+        .max()
+        .unwrap_or(0);
+    let matches = if highest > 0 {
+        clipped_matches(&target, &output, words.distinct(), highest)
+    } else {
+        Vec::new()
+    };
+    kinds
+        .iter()
+        .map(|kind| match kind {
+            RougeKind::N(n) => {
+                let n = usize::from(n.get());
+                RougeScore::new(
+                    matches[n - 1],
+                    (target.len() + 1).saturating_sub(n),
+                    (output.len() + 1).saturating_sub(n),
+                )
+            }
+            RougeKind::L => RougeScore::new(
+                lcs_length(&target, &output, words.distinct()),
+                target.len(),
+                output.len(),
+            ),
+            RougeKind::Lsum => by_lines(&mut words, reference, prediction),
+        })
+        .collect()
+}
+
+/// ROUGE against several references: for each kind, the score of the reference with the best F1.
+///
+/// Without references there is nothing to match: every score is 0.
+pub fn rouge_best(
+    references: &[&str],
+    prediction: &str,
+    kinds: &[RougeKind],
+    stemmer: bool,
+) -> Vec<RougeScore> {
+    let mut best = vec![None; kinds.len()];
+    for reference in references {
+        let scores = rouge(reference, prediction, kinds, stemmer);
+        for (best, score) in best.iter_mut().zip(scores) {
+            if best.is_none_or(|best: RougeScore| score.f1 > best.f1) {
+                *best = Some(score);
+            }
+        }
+    }
+    best.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+impl RougeKind {
+    /// ROUGE-1.
+    pub const ONE: Self = Self::N(NonZeroU8::MIN);
+    /// ROUGE-2.
+    pub const TWO: Self = Self::N(NonZeroU8::MIN.saturating_add(1));
+}
+
+impl fmt::Display for RougeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::N(n) => write!(f, "rouge{n}"),
+            Self::L => f.write_str("rougeL"),
+            Self::Lsum => f.write_str("rougeLsum"),
+        }
+    }
+}
+
+impl FromStr for RougeKind {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        match text.strip_prefix("rouge").map(str::as_bytes) {
+            Some(b"L") => Some(Self::L),
+            Some(b"Lsum") => Some(Self::Lsum),
+            Some(&[digit @ b'1'..=b'9']) => NonZeroU8::new(digit - b'0').map(Self::N),
+            _ => None,
+        }
+        .ok_or_else(|| Error::Metric(text.to_owned()))
+    }
+}
+
+impl RougeScore {
+    fn new(matches: usize, target: usize, output: usize) -> Self {
+        let precision = matches as f64 / output.max(1) as f64;
+        let recall = matches as f64 / target.max(1) as f64;
+        let f1 = if precision + recall > 0.0 {
+            2.0 * precision * recall / (precision + recall)
+        } else {
+            0.0
+        };
+        Self {
+            f1,
+            precision,
+            recall,
+        }
+    }
+}
+
+/// Summary-level LCS. A word counts at most as often as both texts have it.
+fn by_lines(words: &mut Words, reference: &str, prediction: &str) -> RougeScore {
+    let read = |words: &mut Words, text: &str| -> Vec<Vec<u32>> {
+        text.split('\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| words.read(line))
+            .collect()
+    };
+    let targets = read(words, reference);
+    let outputs = read(words, prediction);
+    let count = |lines: &[Vec<u32>]| {
+        let mut counts = vec![0_usize; words.distinct()];
+        for &word in lines.iter().flatten() {
+            counts[word as usize] += 1;
+        }
+        counts
+    };
+    let (mut in_target, mut in_output) = (count(&targets), count(&outputs));
+    let columns: Vec<Columns> = outputs
+        .iter()
+        .map(|line| Columns::new(line, words.distinct()))
+        .collect();
+    let mut hits = 0;
+    for target in &targets {
+        let mut union = vec![false; target.len()];
+        for columns in &columns {
+            for position in lcs_positions(target, columns) {
+                union[position] = true;
+            }
+        }
+        for (&word, _) in target.iter().zip(union).filter(|(_, common)| *common) {
+            let word = word as usize;
+            if in_output[word] > 0 && in_target[word] > 0 {
+                hits += 1;
+                in_output[word] -= 1;
+                in_target[word] -= 1;
+            }
+        }
+    }
+    RougeScore::new(
+        hits,
+        targets.iter().map(Vec::len).sum(),
+        outputs.iter().map(Vec::len).sum(),
+    )
+}
+
+/// Texts as numbers of words.
+struct Words {
+    interner: Interner,
+    /// The number of each word's stem, where words are stemmed.
+    stems: Option<Stems>,
+}
+
+struct Stems {
+    interner: Interner,
+    /// By the word's own number; `None` where the stem is no word.
+    numbers: Vec<Option<u32>>,
+}
+
+impl Words {
+    fn new(bytes: usize, stemmer: bool) -> Self {
+        Self {
+            interner: Interner::for_bytes(bytes),
+            stems: stemmer.then(|| Stems {
+                interner: Interner::for_bytes(bytes),
+                numbers: Vec::new(),
+            }),
+        }
+    }
+
+    fn distinct(&self) -> usize {
+        self.stems
+            .as_ref()
+            .map_or(self.interner.len(), |stems| stems.interner.len())
+    }
+
+    fn read(&mut self, text: &str) -> Vec<u32> {
+        let letters = letters(text);
+        let mut numbers = Vec::with_capacity(letters.len() / 4);
+        let mut start = 0;
+        for end in 0..=letters.len() {
+            if end < letters.len() && letters[end] != b' ' {
+                continue;
+            }
+            if start < end {
+                let word = &letters[start..end];
+                let number = self.interner.id(word);
+                match &mut self.stems {
+                    None => numbers.push(number),
+                    Some(stems) => numbers.extend(stems.number(number, word)),
+                }
+            }
+            start = end + 1;
+        }
+        numbers
+    }
+}
+
+impl Stems {
+    fn number(&mut self, word_number: u32, word: &[u8]) -> Option<u32> {
+        if word_number as usize == self.numbers.len() {
+            let number = if word.len() > 3 {
+                let stem = porter_stem_ascii(word);
+                (!stem.is_empty()).then(|| self.interner.id(&stem))
+            } else {
+                Some(self.interner.id(word))
+            };
+            self.numbers.push(number);
+        }
+        self.numbers[word_number as usize]
+    }
+}
+
+/// The text lower-cased, with a space for everything that is not `a`–`z` or `0`–`9`.
+///
+/// Beyond ASCII only the Kelvin sign and the dotted capital I have such a letter in lower case.
+fn letters(text: &str) -> Vec<u8> {
+    let ascii = |byte: u8| {
+        if byte.is_ascii_alphanumeric() {
+            byte.to_ascii_lowercase()
+        } else {
+            b' '
+        }
+    };
+    if text.is_ascii() {
+        return text.bytes().map(ascii).collect();
+    }
+    let mut letters = Vec::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\u{212a}' => letters.push(b'k'),
+            'İ' => letters.extend(b"i "),
+            _ => letters.push(u8::try_from(character).map_or(b' ', ascii)),
+        }
+    }
+    letters
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_characters_beyond_ascii_have_ascii_letters_in_lower_case() {
+        let found: Vec<char> = ('\u{80}'..=char::MAX)
+            .filter(|character| {
+                character
+                    .to_lowercase()
+                    .any(|lower| lower.is_ascii_alphanumeric())
+            })
+            .collect();
+        assert_eq!(found, ['İ', '\u{212a}']);
+        assert_eq!(letters("Aé\u{212a}İx"), b"a ki x");
+    }
+
+    #[test]
+    fn the_best_reference_counts_for_each_kind() {
+        let kinds = [RougeKind::ONE, RougeKind::TWO];
+        let best = rouge_best(&["a b", "b a c"], "a b c", &kinds, false);
+        assert_eq!(best[0].f1, 1.0);
+        assert_eq!(best[1], rouge("a b", "a b c", &kinds, false)[1]);
+        assert_eq!(
+            rouge_best(&[], "a", &kinds, false),
+            [RougeScore::default(); 2]
+        );
+    }
+
+    #[test]
+    fn kinds_are_read_back() {
+        for name in ["rouge1", "rouge2", "rouge9", "rougeL", "rougeLsum"] {
+            assert_eq!(name.parse::<RougeKind>().unwrap().to_string(), name);
+        }
+        for name in ["rouge", "rouge0", "rouge10", "rougel", "bleu"] {
+            assert!(matches!(
+                name.parse::<RougeKind>(),
+                Err(Error::Metric(wrong)) if wrong == name
+            ));
+        }
+    }
+}
