@@ -18,6 +18,7 @@ import json
 import os
 import random
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -196,6 +197,7 @@ WHAT = {"run": measure_run, "rate": measure_rate, "each": measure_each, "trace":
 
 
 def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` ends it quietly
     given = sys.argv[1:] + ["--"]
     at = given.index("--")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
