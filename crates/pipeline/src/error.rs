@@ -14,6 +14,14 @@ pub enum Error {
         /// Name of the ranking.
         ranking: &'static str,
     },
+    /// Vectors of different encoders are never compared.
+    #[error("the past was indexed with the encoder `{past}`, not with `{given}`")]
+    OtherEncoder {
+        /// Identity of the past's encoder.
+        past: String,
+        /// Identity of the one that was given.
+        given: String,
+    },
     /// A model without a tokenizer cannot read text.
     #[error("the model `{model}` has no tokenizer")]
     NoTokenizer {
@@ -38,6 +46,9 @@ impl Error {
             Self::EmptyDraft => Some("give the first words, or a title"),
             Self::NoEncoder { .. } => {
                 Some("choose an encoder, or a ranking without one: recent, doc-bm25")
+            }
+            Self::OtherEncoder { .. } => {
+                Some("choose the encoder of the past, or index the past again with this one")
             }
             Self::NoTokenizer { .. } => Some("put its tokenizer.json into the model's folder"),
             Self::Model(error) => error.hint(),

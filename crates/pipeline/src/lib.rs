@@ -26,13 +26,13 @@
 //! let request = Request {
 //!     title: Some("Thaw".to_owned()),
 //!     words: Some(20),
-//!     ..Request::new("This morning the heron", Before::Now)
+//!     ..Request::new("Down at the weir the heron", Before::Now)
 //! };
 //! let trace = personalize(&request, &past, &Stages::of(&model, None), &mut |_text| {
 //!     ControlFlow::Continue(())
 //! })?;
 //!
-//! assert!(trace.text.starts_with("This morning the heron"));
+//! assert!(trace.text.starts_with("Down at the weir the heron"));
 //! assert_eq!(trace.entries[0].document, "ana-2");
 //! println!("{}\nafter {}", trace.text, trace.past_passages);
 //! # Ok(())

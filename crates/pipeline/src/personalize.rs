@@ -117,15 +117,19 @@ fn retrieve(
         return Ok(Vec::new());
     }
     let text = request.query();
-    let vector = match (request.ranking.is_dense(), encoder) {
-        (false, _) => None,
-        (true, Some(encoder)) => encoder.embed(&[&text]).map_err(Error::Encoder)?.pop(),
-        (true, None) => {
-            return Err(Error::NoEncoder {
-                ranking: request.ranking.name(),
+    let mut vector = None;
+    if request.ranking.is_dense() {
+        let encoder = encoder.ok_or(Error::NoEncoder {
+            ranking: request.ranking.name(),
+        })?;
+        if let Some(indexed) = past.encoder().filter(|&past| past != encoder.identity()) {
+            return Err(Error::OtherEncoder {
+                past: indexed.to_owned(),
+                given: encoder.identity().to_owned(),
             });
         }
-    };
+        vector = encoder.embed(&[&text]).map_err(Error::Encoder)?.pop();
+    }
     let query = Query {
         text: &text,
         vector: vector.as_deref(),

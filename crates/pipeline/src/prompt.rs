@@ -317,7 +317,7 @@ mod tests {
         assert!(fitted.text.ends_with("important words: rain past passages: 012345"));
 
         let fitted = prompt.fit(&encode, whole.len() - 30, None);
-        assert!(fitted.text.ends_with("summary: She ask important words: rain"), "{}", fitted.text);
+        assert!(fitted.text.ends_with("summary: She a important words: rain"), "{}", fitted.text);
 
         let fitted = prompt.fit(&encode, 1, None);
         assert_eq!(

@@ -2,10 +2,11 @@ use idiolect_core::{
     Before, ImmediateContext, KeywordSource, Ranking, SummarySource, last_characters,
 };
 use idiolect_models::{Decoding, EarlyStopping, Strategy};
-use idiolect_retrieval::Bm25;
+use idiolect_retrieval::{Bm25, LengthNorm};
 use serde_json::{Value, json};
 
-use crate::{Error, stages::guarded_greedy};
+use crate::Error;
+use crate::stages::guarded_greedy;
 
 /// A draft to go on with, and how.
 #[derive(Debug, Clone)]
@@ -39,8 +40,8 @@ pub struct Request {
 pub struct Limits {
     /// How many documents or snippets are ranked.
     pub ranked: usize,
-    /// Tokens of a stage's input.
-    pub input_tokens: usize,
+    /// Tokens of a stage's input; as many as its model was trained on where `None`.
+    pub input_tokens: Option<usize>,
     /// Tokens of a summary.
     pub summary_tokens: usize,
     /// Tokens of the key words.
@@ -52,7 +53,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             ranked: 100,
-            input_tokens: 512,
+            input_tokens: None,
             summary_tokens: 48,
             keyword_tokens: 20,
         }
@@ -145,7 +146,10 @@ impl Request {
             "bm25": {
                 "k1": self.bm25.k1,
                 "b": self.bm25.b,
-                "length_norm": self.bm25.length_norm.to_string(),
+                "length_norm": match self.bm25.length_norm {
+                    LengthNorm::Exact => "exact",
+                    LengthNorm::LuceneByte4 => "lucene",
+                },
                 "analyzer": self.bm25.analyzer.to_string(),
             },
             "summary": self.summary,

@@ -1,3 +1,5 @@
+//! Pairs of documents for author distinction (paper §4.5).
+
 use std::collections::BTreeMap;
 
 use idiolect_core::Document;
@@ -5,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::examples::{DataError, Documents, Split, stable_hash, without_copies};
 
-/// Two documents, and whether one person wrote both: an example of author distinction (paper §4.5).
+/// Two documents, and whether one person wrote both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pair {
     /// Content of one document.

@@ -49,14 +49,16 @@ pub fn guarded_greedy(max_tokens: usize) -> Decoding {
 }
 
 impl Prompt {
-    /// The input as `model` reads it, in at most `budget` tokens: see [`Prompt::fit`].
+    /// The input as `model` reads it, with its end token: see [`Prompt::fit`]. Without a budget
+    /// it is as long as the inputs that the model was trained on.
     ///
     /// # Errors
     /// [`Error::NoTokenizer`].
-    pub fn fit_to(&self, model: &Seq2Seq, budget: usize) -> Result<Fitted, Error> {
+    pub fn fit_to(&self, model: &Seq2Seq, budget: Option<usize>) -> Result<Fitted, Error> {
         let tokenizer = tokenizer(model)?;
-        let end = model.config().eos_token_id;
-        Ok(self.fit(&|text| tokenizer.encode(text), budget, Some(end)))
+        let config = model.config();
+        let budget = budget.unwrap_or(config.n_positions);
+        Ok(self.fit(&|text| tokenizer.encode(text), budget, Some(config.eos_token_id)))
     }
 }
 

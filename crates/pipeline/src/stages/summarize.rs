@@ -30,7 +30,7 @@ pub(crate) fn summarize(
 pub(super) fn answer(
     model: &Seq2Seq,
     prompt: &Prompt,
-    input_tokens: usize,
+    input_tokens: Option<usize>,
     max_tokens: usize,
 ) -> Result<String, Error> {
     let tokenizer = tokenizer(model)?;

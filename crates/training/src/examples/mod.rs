@@ -16,8 +16,9 @@ use sha2::{Digest, Sha256};
 
 pub use build::build_examples;
 pub use error::{DataError, SourceError};
-pub(crate) use order::without_copies;
 pub use survey::{Survey, survey};
+
+pub(crate) use order::without_copies;
 
 use crate::labels::LabelSnippet;
 

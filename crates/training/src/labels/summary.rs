@@ -94,8 +94,8 @@ pub fn embed_snippets(
 }
 
 /// The snippets of one ranked entry that may stand in a label, out of all those of its document:
-/// those that lie at least partly in the past passages, with their full span (paper.md §10 has the
-/// rule: `shown` are the bytes of the document that models see).
+/// those that lie at least partly in the past passages, with their full span. `shown` are the bytes
+/// of the document that models see.
 pub fn candidates<'a>(
     entry: &Ranked,
     shown: &Span,
@@ -104,7 +104,8 @@ pub fn candidates<'a>(
     let (entry, shown) = (entry.span.clone(), shown.clone());
     snippets.iter().filter(move |snippet| {
         let span = &snippet.span;
-        span.start < shown.end
+        !shown.is_empty()
+            && span.start < shown.end
             && shown.start < span.end
             && span.start < entry.end
             && entry.start < span.end

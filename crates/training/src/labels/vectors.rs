@@ -3,7 +3,7 @@ use std::io::BufRead;
 
 use rayon::prelude::*;
 
-use crate::DataError;
+use crate::examples::DataError;
 
 /// Word vectors in GloVe's text format: a line a word, the word, then its numbers.
 #[derive(Debug, Clone, Default)]
@@ -138,11 +138,10 @@ mod tests {
         #[test]
         fn no_near_pair_is_missed(rows in prop::collection::vec([-3.0_f32..3.0, -3.0..3.0, -3.0..3.0], 0..20)) {
             let words: Vec<String> = (0..rows.len()).map(|i| format!("w{i:02}")).collect();
-            let file: String = rows
-                .iter()
-                .zip(&words)
-                .map(|(row, word)| format!("{word} {} {} {}\n", row[0], row[1], row[2]))
-                .collect();
+            let lines = rows.iter().zip(&words);
+            let lines: Vec<String> =
+                lines.map(|(row, word)| format!("{word} {} {} {}", row[0], row[1], row[2])).collect();
+            let file = lines.join("\n");
             let vectors =
                 WordVectors::read(&mut file.as_bytes(), &words.iter().cloned().collect()).unwrap();
             let mut found: Vec<_> = vectors
