@@ -28,7 +28,8 @@ pub fn personalize(
     let planned = Instant::now();
     let written = generate(stages.generator, &plan.input, request, on_text)?;
     plan.timings.generate = milliseconds(planned, Instant::now());
-    plan.timings.first_token = milliseconds(begun, written.first_token.unwrap_or_else(Instant::now));
+    plan.timings.first_token =
+        milliseconds(begun, written.first_token.unwrap_or_else(Instant::now));
     plan.timings.total = milliseconds(begun, Instant::now());
     Ok(Trace {
         request: request.to_json(past.author()),
@@ -82,13 +83,28 @@ pub fn plan(request: &Request, past: &dyn Past, stages: &Stages<'_>) -> Result<P
     let limits = &request.limits;
     let context = request.immediate_context()?;
 
-    let ranked = timed(&mut timings.retrieve, || retrieve(request, past, stages.encoder))?;
+    let ranked = timed(&mut timings.retrieve, || {
+        retrieve(request, past, stages.encoder)
+    })?;
     let kept = timed(&mut timings.rank, || past_passages(&ranked));
     let summary = timed(&mut timings.summarize, || {
-        summarize(request.summary, stages.summarizer, &context, &kept.text, limits)
+        summarize(
+            request.summary,
+            stages.summarizer,
+            &context,
+            &kept.text,
+            limits,
+        )
     })?;
     let keywords = timed(&mut timings.synthesize, || {
-        synthesize(request.keywords, stages.synthesizer, &context, past, &kept.text, limits)
+        synthesize(
+            request.keywords,
+            stages.synthesizer,
+            &context,
+            past,
+            &kept.text,
+            limits,
+        )
     })?;
     let prompt = Prompt::generation(context.as_str(), &summary, &keywords, &kept.text);
     let input = prompt.fit_to(stages.generator, limits.input_tokens)?;
@@ -134,7 +150,12 @@ fn retrieve(
         text: &text,
         vector: vector.as_deref(),
     };
-    Ok(past.rank(&query, request.ranking, &request.bm25, request.limits.ranked)?)
+    Ok(past.rank(
+        &query,
+        request.ranking,
+        &request.bm25,
+        request.limits.ranked,
+    )?)
 }
 
 fn timed<T>(milliseconds_taken: &mut f64, work: impl FnOnce() -> T) -> T {

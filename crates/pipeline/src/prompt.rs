@@ -314,10 +314,20 @@ mod tests {
         assert_eq!(fitted.ids.last(), Some(&1));
 
         let fitted = prompt.fit(&encode, whole.len() - 4, None);
-        assert!(fitted.text.ends_with("important words: rain past passages: 012345"));
+        assert!(
+            fitted
+                .text
+                .ends_with("important words: rain past passages: 012345")
+        );
 
         let fitted = prompt.fit(&encode, whole.len() - 30, None);
-        assert!(fitted.text.ends_with("summary: She a important words: rain"), "{}", fitted.text);
+        assert!(
+            fitted
+                .text
+                .ends_with("summary: She a important words: rain"),
+            "{}",
+            fitted.text
+        );
 
         let fitted = prompt.fit(&encode, 1, None);
         assert_eq!(
@@ -331,7 +341,11 @@ mod tests {
         let prompt = Prompt::distinction("short", &"long ".repeat(100));
         let fitted = prompt.fit(&encode, 150, None);
         assert!(fitted.ids.len() <= 150 && fitted.ids.len() + SLACK_TOKENS >= 149);
-        assert!(fitted.text.contains("first passage: short second passage: long long"));
+        assert!(
+            fitted
+                .text
+                .contains("first passage: short second passage: long long")
+        );
     }
 
     #[test]

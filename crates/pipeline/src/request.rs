@@ -223,7 +223,10 @@ mod tests {
     fn a_short_draft_is_its_own_query() {
         let request = request("Rain", "It poured.");
         assert_eq!(request.query(), "Rain\nIt poured.");
-        assert_eq!(request.immediate_context().unwrap().as_str(), "Rain\nIt poured.");
+        assert_eq!(
+            request.immediate_context().unwrap().as_str(),
+            "Rain\nIt poured."
+        );
         assert_eq!(super::Request::new("It", Before::Now).query(), "It");
     }
 
@@ -241,7 +244,10 @@ mod tests {
     #[test]
     fn an_empty_draft_is_an_error_with_a_hint() {
         let error = request("", " \n").immediate_context().unwrap_err();
-        assert_eq!(error.to_string(), "there is nothing to go on with: no title and no first words");
+        assert_eq!(
+            error.to_string(),
+            "there is nothing to go on with: no title and no first words"
+        );
         assert!(error.hint().is_some());
         assert!(request("Rain", "").immediate_context().is_ok());
     }

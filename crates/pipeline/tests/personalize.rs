@@ -21,16 +21,25 @@ fn model() -> Seq2Seq {
     let config: Config = serde_json::from_value(config).unwrap();
     let device = device("cpu").unwrap();
     let t5 = T5::new(&config, &random_parameters(&config, 3, &device)).unwrap();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../models/tests/golden/unigram/tokenizer.json");
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/golden/unigram/tokenizer.json");
     Seq2Seq::of_parts(t5, Some(Tokenizer::load(&file).unwrap()), "random")
 }
 
 fn documents() -> Vec<Document> {
     let texts = [
-        ("Leaves", "The beech behind the house has turned. I swept all morning."),
-        ("Rain", "Rain again, and the heron stood in it as if it were paid to. A heron is never wet."),
-        ("Frost", "First frost. The heron has gone down to the weir, and the boats are white."),
+        (
+            "Leaves",
+            "The beech behind the house has turned. I swept all morning.",
+        ),
+        (
+            "Rain",
+            "Rain again, and the heron stood in it as if it were paid to. A heron is never wet.",
+        ),
+        (
+            "Frost",
+            "First frost. The heron has gone down to the weir, and the boats are white.",
+        ),
         ("Silence", "Nothing today."),
     ];
     let made = texts.iter().enumerate().map(|(n, (title, text))| Document {
@@ -70,7 +79,10 @@ fn a_trace_holds_everything() {
     let (trace, pieces) = write(&request());
     assert_eq!(pieces[0], "This morning the heron stood");
     assert_eq!(pieces.concat(), trace.text);
-    assert_eq!(trace.immediate_context.as_str(), "Thaw\nThis morning the heron stood");
+    assert_eq!(
+        trace.immediate_context.as_str(),
+        "Thaw\nThis morning the heron stood"
+    );
     assert_eq!(trace.request["author"], "ana");
     assert_eq!(trace.request["before"], "now");
     assert_eq!(trace.request["ranking"], "doc-bm25");
@@ -81,14 +93,24 @@ fn a_trace_holds_everything() {
 
     assert!(trace.entries[0].kept && trace.entries[0].document == "ana-1");
     assert!(trace.past_passages.chars().count() <= PAST_CHARACTERS);
-    assert!(trace.past_passages.starts_with(trace.entries[0].text.trim()));
+    assert!(
+        trace
+            .past_passages
+            .starts_with(trace.entries[0].text.trim())
+    );
     let start = "Finish the passage in the user voice passage start: Thaw\nThis morning the heron";
     assert!(trace.prompt.starts_with(start), "{}", trace.prompt);
     assert!(trace.prompt.contains(" past passages: Rain\nRain again"));
     assert!(model().tokenizer().unwrap().encode(&trace.prompt).len() < 300);
 
     let times = trace.timings_ms;
-    let stages = [times.retrieve, times.rank, times.summarize, times.synthesize, times.generate];
+    let stages = [
+        times.retrieve,
+        times.rank,
+        times.summarize,
+        times.synthesize,
+        times.generate,
+    ];
     assert!(stages.iter().all(|&time| time > 0.0), "{times:?}");
     assert!(times.first_token > 0.0 && times.first_token <= times.total);
     assert!(stages.iter().sum::<f64>() <= times.total);
@@ -140,7 +162,11 @@ fn who_stops_listening_keeps_what_was_written() {
         let mut left = heard;
         let trace = personalize(&request(), &past(), &Stages::of(&model, None), &mut |_| {
             left -= 1;
-            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if left == 0 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         })
         .unwrap();
         assert_eq!(trace.finish_reason, FinishReason::Interrupted);
@@ -161,7 +187,15 @@ fn independent_key_words_come_from_all_of_the_past() {
         .map(|n| Document {
             id: format!("bert-{n}"),
             n: Some(n),
-            ..Document::new("bert", "", if n == 4 { "Otters, otters." } else { "Plain words." })
+            ..Document::new(
+                "bert",
+                "",
+                if n == 4 {
+                    "Otters, otters."
+                } else {
+                    "Plain words."
+                },
+            )
         })
         .collect();
     let past = MemoryPast::new("bert", &many, &Before::Now, None).unwrap();
@@ -190,7 +224,10 @@ impl Encoder for Other {
     }
 
     fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
-        Ok(texts.iter().map(|text| vec![text.len() as f32, 1.0]).collect())
+        Ok(texts
+            .iter()
+            .map(|text| vec![text.len() as f32, 1.0])
+            .collect())
     }
 }
 
@@ -217,9 +254,14 @@ fn dense_rankings_need_the_encoder_of_the_past() {
     request.ranking = Ranking::DocBySnippet;
     let past = MemoryPast::new("ana", &documents(), &Before::Now, Some(&Other)).unwrap();
     let error = plan(&request, &past, &Stages::of(&model, None)).unwrap_err();
-    assert_eq!(error.to_string(), "the ranking `doc-by-snippet` needs an encoder");
+    assert_eq!(
+        error.to_string(),
+        "the ranking `doc-by-snippet` needs an encoder"
+    );
     let error = plan(&request, &past, &Stages::of(&model, Some(&Another))).unwrap_err();
-    assert!(matches!(&error, Error::OtherEncoder { past, given } if past == "other" && given == "another"));
+    assert!(
+        matches!(&error, Error::OtherEncoder { past, given } if past == "other" && given == "another")
+    );
     assert!(error.hint().is_some());
     let plan = plan(&request, &past, &Stages::of(&model, Some(&Other))).unwrap();
     assert_eq!(plan.encoder.as_deref(), Some("other"));

@@ -180,23 +180,36 @@ mod tests {
 
     fn pairs(authors: &[&str], splits: &[(&str, Split)], seed: u64) -> Vec<Pair> {
         let authors: Vec<String> = authors.iter().map(|&author| author.into()).collect();
-        let splits = splits.iter().map(|&(author, split)| (author.into(), split)).collect();
+        let splits = splits
+            .iter()
+            .map(|&(author, split)| (author.into(), split))
+            .collect();
         let mut made = Vec::new();
         let options = PairOptions {
             seed,
             ..PairOptions::default()
         };
-        build_pairs(&authors, &splits, &mut |author| Ok(documents(author)), &options, &mut |pair| {
-            made.push(pair.clone());
-            Ok(())
-        })
+        build_pairs(
+            &authors,
+            &splits,
+            &mut |author| Ok(documents(author)),
+            &options,
+            &mut |pair| {
+                made.push(pair.clone());
+                Ok(())
+            },
+        )
         .unwrap();
         made
     }
 
     #[test]
     fn half_true_half_false_and_nobody_from_validation_or_test() {
-        let splits = [("val", Split::Validation), ("test", Split::Test), ("ana", Split::Train)];
+        let splits = [
+            ("val", Split::Validation),
+            ("test", Split::Test),
+            ("ana", Split::Train),
+        ];
         let made = pairs(&["ana", "bert", "val", "test", "cleo"], &splits, 0);
         // 9, 12 and 12 documents begin 8, 12 and 12 pairs.
         assert_eq!(made.len(), 32);
@@ -206,9 +219,16 @@ mod tests {
             assert!(pair.first.starts_with(&pair.authors[0]));
             assert!(pair.second.starts_with(&pair.authors[1]));
             assert_ne!(pair.first, pair.second);
-            assert!(pair.authors.iter().all(|author| author != "val" && author != "test"));
+            assert!(
+                pair.authors
+                    .iter()
+                    .all(|author| author != "val" && author != "test")
+            );
         }
-        let same = made.iter().filter(|pair| pair.label == SameAuthor::True).count();
+        let same = made
+            .iter()
+            .filter(|pair| pair.label == SameAuthor::True)
+            .count();
         assert_eq!(same, 16);
     }
 
@@ -219,19 +239,32 @@ mod tests {
             serde_json::to_value(&made[0]).unwrap()["label"],
             serde_json::json!("true")
         );
-        assert_eq!(made[0], serde_json::from_str(&serde_json::to_string(&made[0]).unwrap()).unwrap());
+        assert_eq!(
+            made[0],
+            serde_json::from_str(&serde_json::to_string(&made[0]).unwrap()).unwrap()
+        );
     }
 
     #[test]
     fn the_seed_decides() {
-        assert_eq!(pairs(&["ana", "bert"], &[], 7), pairs(&["ana", "bert"], &[], 7));
-        assert_ne!(pairs(&["ana", "bert"], &[], 7), pairs(&["ana", "bert"], &[], 8));
+        assert_eq!(
+            pairs(&["ana", "bert"], &[], 7),
+            pairs(&["ana", "bert"], &[], 7)
+        );
+        assert_ne!(
+            pairs(&["ana", "bert"], &[], 7),
+            pairs(&["ana", "bert"], &[], 8)
+        );
     }
 
     #[test]
     fn many_authors_pass_through_memory_in_turn() {
         let names: Vec<String> = (0..150).map(|i| format!("{i:02}")).collect();
-        let made = pairs(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[], 0);
+        let made = pairs(
+            &names.iter().map(String::as_str).collect::<Vec<_>>(),
+            &[],
+            0,
+        );
         let begun: HashSet<&String> = made.iter().map(|pair| &pair.authors[0]).collect();
         assert_eq!(begun.len(), 150);
     }

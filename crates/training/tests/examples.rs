@@ -33,7 +33,10 @@ impl Encoder for FirstLetters {
                 }
             }
             let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-            vector.iter().map(|x| if length > 0.0 { x / length } else { 0.0 }).collect()
+            vector
+                .iter()
+                .map(|x| if length > 0.0 { x / length } else { 0.0 })
+                .collect()
         };
         Ok(texts.iter().map(embed).collect())
     }
@@ -44,7 +47,10 @@ type Archive = BTreeMap<String, Vec<Document>>;
 fn archive(documents: Vec<Document>) -> Archive {
     let mut archive = Archive::new();
     for document in documents {
-        archive.entry(document.author.clone()).or_default().push(document);
+        archive
+            .entry(document.author.clone())
+            .or_default()
+            .push(document);
     }
     archive
 }
@@ -89,19 +95,49 @@ fn small() -> BuildOptions {
 
 #[test]
 fn one_example_in_full() {
-    let filler = |i: usize| document("bert", i, Some(i as i64), &format!("Plain filler {i} of bert."));
+    let filler = |i: usize| {
+        document(
+            "bert",
+            i,
+            Some(i as i64),
+            &format!("Plain filler {i} of bert."),
+        )
+    };
     let mut documents: Vec<Document> = (0..20).map(filler).collect();
-    documents.push(document("ana", 0, Some(1), "The heron stood in the weir. Nothing moved."));
-    documents.push(document("ana", 1, Some(2), "Frost on the boats, and a heron."));
-    documents.push(document("ana", 2, Some(3), "At dusk the heron left the weir."));
+    documents.push(document(
+        "ana",
+        0,
+        Some(1),
+        "The heron stood in the weir. Nothing moved.",
+    ));
+    documents.push(document(
+        "ana",
+        1,
+        Some(2),
+        "Frost on the boats, and a heron.",
+    ));
+    documents.push(document(
+        "ana",
+        2,
+        Some(3),
+        "At dusk the heron left the weir.",
+    ));
     documents.push(document("ana", 3, Some(3), "The same day, another heron."));
-    documents.push(document("ana", 4, Some(9), "Years later there was no heron. No."));
+    documents.push(document(
+        "ana",
+        4,
+        Some(9),
+        "Years later there was no heron. No.",
+    ));
     let mut options = small();
     options.split = Shares([1, 0, 0]);
     let (survey, made) = build(&archive(documents), &options);
     assert_eq!(survey.splits.len(), 2);
     assert_eq!(survey.idf.documents, 25);
-    let (split, example) = made.iter().find(|(_, one)| one.document == "ana-2").unwrap();
+    let (split, example) = made
+        .iter()
+        .find(|(_, one)| one.document == "ana-2")
+        .unwrap();
 
     assert_eq!(*split, Split::Train);
     assert_eq!(example.id, "ana/ana-2");
@@ -113,7 +149,10 @@ fn one_example_in_full() {
         "The heron stood in the weir. Nothing moved.\n\nFrost on the boats, and a heron."
     );
     assert_eq!(example.entries.len(), 2);
-    assert_eq!(example.summary_label, "The heron stood in the weir. Nothing moved.");
+    assert_eq!(
+        example.summary_label,
+        "The heron stood in the weir. Nothing moved."
+    );
     assert_eq!(example.summary_label_snippets[0].document, "ana-0");
     assert_eq!(example.summary_label_snippets[0].target_span, 0..32);
     // `weir` stands in 2 of 25 documents, `heron` in 5.
@@ -121,17 +160,35 @@ fn one_example_in_full() {
     assert_eq!(example.keywords_ind, ["heron"]);
 
     let json = serde_json::to_value(example).unwrap();
-    let fields: Vec<&str> = json.as_object().unwrap().keys().map(String::as_str).collect();
+    let fields: Vec<&str> = json
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
     assert_eq!(
         fields,
         [
-            "id", "author", "document", "date", "immediate_context", "entries", "past_passages",
-            "summary_label", "summary_label_snippets", "keyword_label", "keywords_ind", "target",
+            "id",
+            "author",
+            "document",
+            "date",
+            "immediate_context",
+            "entries",
+            "past_passages",
+            "summary_label",
+            "summary_label_snippets",
+            "keyword_label",
+            "keywords_ind",
+            "target",
             "half",
         ]
     );
     assert!(json["half"] == "a" || json["half"] == "b");
-    assert_eq!(json["summary_label_snippets"][0]["target_span"], serde_json::json!([0, 32]));
+    assert_eq!(
+        json["summary_label_snippets"][0]["target_span"],
+        serde_json::json!([0, 32])
+    );
 }
 
 #[test]
@@ -148,12 +205,17 @@ fn the_filters_of_the_paper() {
     documents.extend((0..9).map(|i| document("copier", i, Some(i as i64), &"same ".repeat(80))));
     documents.extend((0..9).map(|i| document("terse", i, Some(i as i64), &format!("{i:0300}"))));
     let (survey, made) = build(&archive(documents), &BuildOptions::default());
-    assert_eq!(survey.splits.keys().collect::<Vec<_>>(), ["enough", "prolific"]);
+    assert_eq!(
+        survey.splits.keys().collect::<Vec<_>>(),
+        ["enough", "prolific"]
+    );
     let count = |author: &str| made.iter().filter(|(_, one)| one.author == author).count();
     assert_eq!((count("enough"), count("prolific")), (5, 50));
     assert!(made.iter().all(|(_, one)| one.target.chars().count() > 300));
-    assert!(made.windows(2).all(|two| two[0].1.author != two[1].1.author
-        || two[0].1.date < two[1].1.date));
+    assert!(
+        made.windows(2)
+            .all(|two| two[0].1.author != two[1].1.author || two[0].1.date < two[1].1.date)
+    );
 }
 
 #[test]
@@ -174,19 +236,30 @@ fn without_an_encoder_dense_rankings_are_an_error() {
 
 /// Documents with a word that only they have, some at the same moment, some undated, some copies.
 fn any_archive() -> impl Strategy<Value = Archive> {
-    let one = (0..3_usize, prop::option::weighted(0.9, 0..8_i64), 1..5_usize, any::<bool>());
+    let one = (
+        0..3_usize,
+        prop::option::weighted(0.9, 0..8_i64),
+        1..5_usize,
+        any::<bool>(),
+    );
     prop::collection::vec(one, 3..30).prop_map(|drawn| {
-        let made = drawn.iter().enumerate().map(|(i, &(author, day, sentences, copy))| {
-            let marker = if copy && i > 0 { i - 1 } else { i };
-            let text = format!("Marker{marker} walks alone by the river. ").repeat(sentences);
-            document(["ana", "bert", "cleo"][author], i, day, &text)
-        });
+        let made = drawn
+            .iter()
+            .enumerate()
+            .map(|(i, &(author, day, sentences, copy))| {
+                let marker = if copy && i > 0 { i - 1 } else { i };
+                let text = format!("Marker{marker} walks alone by the river. ").repeat(sentences);
+                document(["ana", "bert", "cleo"][author], i, day, &text)
+            });
         archive(made.collect())
     })
 }
 
 fn markers(text: &str) -> HashSet<String> {
-    words(text).into_iter().filter(|word| word.starts_with("marker")).collect()
+    words(text)
+        .into_iter()
+        .filter(|word| word.starts_with("marker"))
+        .collect()
 }
 
 proptest! {

@@ -49,7 +49,10 @@ pub(crate) fn generate(
 
     let mut decoding = request.decoding.clone();
     if let Some(words) = request.words {
-        decoding.min_tokens = decoding.min_tokens.max(least(words)).min(decoding.max_tokens);
+        decoding.min_tokens = decoding
+            .min_tokens
+            .max(least(words))
+            .min(decoding.max_tokens);
     }
     let mut ended = None;
     let generated = model.generate(&input.ids, &forced, &decoding, &mut |id| {
@@ -145,8 +148,19 @@ mod tests {
 
     /// Pieces of a vocabulary with a mark for spaces and two halves of a character.
     fn decode(ids: &[u32]) -> String {
-        const PIECES: [&[u8]; 6] = [b"\xe2\x96\x81Dear", b"\xe2\x96\x81Ana", b",\n", b"\xc3", b"\xa9", b"t"];
-        let bytes: Vec<u8> = ids.iter().flat_map(|&id| PIECES[id as usize]).copied().collect();
+        const PIECES: [&[u8]; 6] = [
+            b"\xe2\x96\x81Dear",
+            b"\xe2\x96\x81Ana",
+            b",\n",
+            b"\xc3",
+            b"\xa9",
+            b"t",
+        ];
+        let bytes: Vec<u8> = ids
+            .iter()
+            .flat_map(|&id| PIECES[id as usize])
+            .copied()
+            .collect();
         let text = String::from_utf8_lossy(&bytes).replace('▁', " ");
         text.strip_prefix(' ').unwrap_or(&text).to_owned()
     }
@@ -171,10 +185,16 @@ mod tests {
 
     #[test]
     fn about_so_many_words_end_with_a_sentence() {
-        assert_eq!(reached("One two three four five six seven.", 8), Some(FinishReason::Stop));
+        assert_eq!(
+            reached("One two three four five six seven.", 8),
+            Some(FinishReason::Stop)
+        );
         assert_eq!(reached("One two three four five six Mr.", 8), None);
         assert_eq!(reached("One two.", 8), None);
-        assert_eq!(reached("“One two three four five six seven!”", 8), Some(FinishReason::Stop));
+        assert_eq!(
+            reached("“One two three four five six seven!”", 8),
+            Some(FinishReason::Stop)
+        );
         assert_eq!(reached(&"word ".repeat(13), 8), Some(FinishReason::Length));
     }
 }

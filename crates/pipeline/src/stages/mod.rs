@@ -58,7 +58,11 @@ impl Prompt {
         let tokenizer = tokenizer(model)?;
         let config = model.config();
         let budget = budget.unwrap_or(config.n_positions);
-        Ok(self.fit(&|text| tokenizer.encode(text), budget, Some(config.eos_token_id)))
+        Ok(self.fit(
+            &|text| tokenizer.encode(text),
+            budget,
+            Some(config.eos_token_id),
+        ))
     }
 }
 

@@ -23,7 +23,12 @@ pub(crate) fn summarize(
     if past.is_empty() {
         return Ok(String::new());
     }
-    answer(model, &Prompt::summary(context, past), limits.input_tokens, limits.summary_tokens)
+    answer(
+        model,
+        &Prompt::summary(context, past),
+        limits.input_tokens,
+        limits.summary_tokens,
+    )
 }
 
 /// What a model says to an input, in at most `max_tokens`.

@@ -124,8 +124,7 @@ impl Maker<'_> {
         let ranked = self.rank(context.as_str(), past)?;
         let mut kept = past_passages(&ranked);
         let summary = summary_label(snippets.of_target(), &snippets.shown(&ranked, &kept));
-        let keyword_label =
-            keyword_label(&target, &kept.text, &self.survey.idf, self.alike);
+        let keyword_label = keyword_label(&target, &kept.text, &self.survey.idf, self.alike);
         kept.entries.retain(|entry| entry.kept);
         Ok(Example {
             id: format!("{author}/{}", document.id),
@@ -180,7 +179,10 @@ impl Snippets<'_> {
     fn shown(&self, ranked: &[Ranked], kept: &PastPassages) -> Vec<&Embedded> {
         let mut found = Vec::new();
         for (entry, shown) in ranked.iter().zip(&kept.shown) {
-            let place = self.past.iter().position(|document| document.id == entry.document);
+            let place = self
+                .past
+                .iter()
+                .position(|document| document.id == entry.document);
             if let Some(snippets) = place.and_then(|place| self.embedded.get(place)) {
                 found.extend(candidates(entry, shown, snippets));
             }

@@ -72,7 +72,10 @@ mod tests {
             document("e", "", Some(1)),
         ]);
         let expected = [("a", 0), ("c", 1), ("b", 1), ("d", 3), ("e", 0)];
-        assert_eq!(found, expected.map(|(id, earlier)| (id.to_owned(), earlier)));
+        assert_eq!(
+            found,
+            expected.map(|(id, earlier)| (id.to_owned(), earlier))
+        );
     }
 
     #[test]
@@ -83,7 +86,10 @@ mod tests {
             document("a", "", Some(1)),
         ]);
         let expected = [("a", 0), ("b", 1), ("x", 2)];
-        assert_eq!(found, expected.map(|(id, earlier)| (id.to_owned(), earlier)));
+        assert_eq!(
+            found,
+            expected.map(|(id, earlier)| (id.to_owned(), earlier))
+        );
     }
 
     #[test]

@@ -47,12 +47,16 @@ pub fn survey(
             if counts {
                 survey.idf.add(&content);
             } else {
-                survey.vocabulary.extend(idiolect_retrieval::words(&content));
+                survey
+                    .vocabulary
+                    .extend(idiolect_retrieval::words(&content));
             }
         }
     }
     survey.vocabulary.extend(survey.idf.of_word.keys().cloned());
-    survey.vocabulary.retain(|word| survey.idf.says_something(word));
+    survey
+        .vocabulary
+        .retain(|word| survey.idf.says_something(word));
     Ok(survey)
 }
 
@@ -90,7 +94,10 @@ fn divide(mut authors: Vec<String>, shares: Shares, seed: u64) -> BTreeMap<Strin
     };
     let mut sizes = [up_to(1), up_to(2) - up_to(1), all - up_to(2)];
     for split in 0..sizes.len() {
-        let largest = (0..sizes.len()).rev().max_by_key(|&i| sizes[i]).unwrap_or(0);
+        let largest = (0..sizes.len())
+            .rev()
+            .max_by_key(|&i| sizes[i])
+            .unwrap_or(0);
         if sizes[split] == 0 && shares.0[split] > 0 && sizes[largest] > 1 {
             sizes[largest] -= 1;
             sizes[split] += 1;

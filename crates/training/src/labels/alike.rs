@@ -35,7 +35,10 @@ impl Alike {
             let others = synonyms(word);
             self.add_neighbours(
                 word,
-                others.iter().filter(|other| known.contains(other)).map(String::as_str),
+                others
+                    .iter()
+                    .filter(|other| known.contains(other))
+                    .map(String::as_str),
             );
         }
     }
@@ -71,7 +74,11 @@ impl Alike {
     pub(super) fn times_selected(&self, word: &str, counts: &HashMap<String, u32>) -> u32 {
         let itself = counts.get(word).copied().unwrap_or(0);
         let others = self.neighbours.get(word).map_or(&[][..], Vec::as_slice);
-        itself + others.iter().filter_map(|other| counts.get(other)).sum::<u32>()
+        itself
+            + others
+                .iter()
+                .filter_map(|other| counts.get(other))
+                .sum::<u32>()
     }
 
     fn add(&mut self, word: &str, other: &str) {

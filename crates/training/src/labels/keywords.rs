@@ -69,7 +69,10 @@ mod tests {
     fn identical_words_by_times_selected_then_rarity() {
         let identical = Alike::default();
         // `common` stands in 4 of 10 documents: ln 2.5 < 1.5. `weir` was used twice.
-        assert_eq!(keyword_label(TARGET, PAST, &idf(), &identical), ["weir", "heron"]);
+        assert_eq!(
+            keyword_label(TARGET, PAST, &idf(), &identical),
+            ["weir", "heron"]
+        );
     }
 
     #[test]
@@ -102,6 +105,9 @@ mod tests {
         for n in 0..10 {
             idf.add(if n == 0 { &text } else { "x" });
         }
-        assert_eq!(keyword_label(&text, &text, &idf, &Alike::default()), words[..64]);
+        assert_eq!(
+            keyword_label(&text, &text, &idf, &Alike::default()),
+            words[..64]
+        );
     }
 }

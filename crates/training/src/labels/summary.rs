@@ -50,7 +50,9 @@ pub fn summary_label(target: &[Embedded], candidates: &[&Embedded]) -> SummaryLa
     let mut free: Vec<&Embedded> = candidates.to_vec();
     let mut label = SummaryLabel::default();
     for snippet in target {
-        let scored = free.iter().map(|past| cosine(&snippet.vector, &past.vector));
+        let scored = free
+            .iter()
+            .map(|past| cosine(&snippet.vector, &past.vector));
         let best = scored
             .enumerate()
             .reduce(|best, next| if next.1 > best.1 { next } else { best });
@@ -147,7 +149,14 @@ mod tests {
         let chosen: Vec<_> = label
             .snippets
             .iter()
-            .map(|s| (s.document.as_str(), s.span.clone(), s.target_span.clone(), s.score))
+            .map(|s| {
+                (
+                    s.document.as_str(),
+                    s.span.clone(),
+                    s.target_span.clone(),
+                    s.score,
+                )
+            })
             .collect();
         assert_eq!(
             chosen,
@@ -184,7 +193,9 @@ mod tests {
             text: "aaaaabbbbbccccc".into(),
         };
         let texts = |entry: &Ranked, shown: Span| -> Vec<String> {
-            candidates(entry, &shown, &snippets).map(|s| s.text.clone()).collect()
+            candidates(entry, &shown, &snippets)
+                .map(|s| s.text.clone())
+                .collect()
         };
         assert_eq!(texts(&entry, 0..6), ["aaaaa", "bbbbb"]);
         assert_eq!(texts(&entry, 0..5), ["aaaaa"]);

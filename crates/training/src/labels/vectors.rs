@@ -29,7 +29,11 @@ impl WordVectors {
         let mut line = Vec::new();
         for number in 1.. {
             line.clear();
-            if from.read_until(b'\n', &mut line).map_err(DataError::ReadVectors)? == 0 {
+            if from
+                .read_until(b'\n', &mut line)
+                .map_err(DataError::ReadVectors)?
+                == 0
+            {
                 break;
             }
             let wrong = || DataError::Vector { line: number };
@@ -60,7 +64,10 @@ impl WordVectors {
         let values = rows.iter().flat_map(|row| row.2.iter().copied()).collect();
         Ok(Self {
             dimensions,
-            words: rows.into_iter().map(|(length, word, _)| (length, word)).collect(),
+            words: rows
+                .into_iter()
+                .map(|(length, word, _)| (length, word))
+                .collect(),
             values,
         })
     }
@@ -122,7 +129,10 @@ mod tests {
         let vectors = WordVectors::read(&mut file.as_bytes(), &words).unwrap();
         assert_eq!(vectors.len(), 3);
         // 3, 2 lies √13 from the origin; 4, 0 exactly 4, which is not below it.
-        assert_eq!(vectors.pairs_nearer_than(4.0), [("boat", "ship"), ("ship", "heron")]);
+        assert_eq!(
+            vectors.pairs_nearer_than(4.0),
+            [("boat", "ship"), ("ship", "heron")]
+        );
     }
 
     #[test]
@@ -130,7 +140,10 @@ mod tests {
         let words = vocabulary(&["boat", "ship"]);
         for (file, broken) in [("boat 0 0\nship 3\n", 2), ("boat 0 x\n", 1), ("boat\n", 1)] {
             let error = WordVectors::read(&mut file.as_bytes(), &words).unwrap_err();
-            assert!(matches!(error, DataError::Vector { line } if line == broken), "{error}");
+            assert!(
+                matches!(error, DataError::Vector { line } if line == broken),
+                "{error}"
+            );
         }
     }
 
