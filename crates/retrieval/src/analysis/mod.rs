@@ -170,7 +170,8 @@ mod tests {
     #[test]
     fn english_is_lucenes_english_analyzer() {
         assert_eq!(
-            Analyzer::English.terms("The dog's RELATIONAL ties, O’Neil’s: 3.14 and e-mails at a.b.c!"),
+            Analyzer::English
+                .terms("The dog's RELATIONAL ties, O’Neil’s: 3.14 and e-mails at a.b.c!"),
             ["dog", "relat", "ti", "o’neil", "3.14", "e", "mail", "a.b.c"]
         );
         assert_eq!(Analyzer::English.terms(" — … !? 's "), ["s"]);
@@ -192,7 +193,10 @@ mod tests {
 
     #[test]
     fn words_are_not_stemmed_and_stop_words_stay() {
-        assert_eq!(words("The dogs' and Dog’s IT’S"), ["the", "dogs", "and", "dog", "it"]);
+        assert_eq!(
+            words("The dogs' and Dog’s IT’S"),
+            ["the", "dogs", "and", "dog", "it"]
+        );
     }
 
     #[test]

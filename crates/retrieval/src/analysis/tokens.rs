@@ -4,14 +4,29 @@ use unicode_segmentation::UnicodeSegmentation;
 /// StandardTokenizer.
 const MAX_WORD_UNITS: usize = 255;
 
-/// Calls `each` with the UAX #29 words of `text` that have a letter or digit.
+/// Calls `each` with the UAX #29 words of `text` that have a letter or digit. Numbers that are no
+/// digits (½, ²) are not words, nor are symbols; Lucene, too, drops the former, but keeps symbols
+/// that Unicode counts among the emoji (™, ♥).
 pub(super) fn for_each_word(text: &str, each: &mut dyn FnMut(&str)) {
-    for word in text.unicode_words() {
+    for word in text.unicode_words().filter(|word| !is_number_sign(word)) {
         if word.len() <= MAX_WORD_UNITS || word.encode_utf16().count() <= MAX_WORD_UNITS {
             each(word);
         } else {
             cut(word, each);
         }
+    }
+}
+
+/// Whether `word` is a single number that is neither letter nor digit: such a one never joins
+/// letters around it, where a digit does.
+fn is_number_sign(word: &str) -> bool {
+    let mut characters = word.chars();
+    match (characters.next(), characters.next()) {
+        (Some(c), None) if !c.is_ascii() && !c.is_alphabetic() => {
+            let behind_a_letter = String::from_iter(['a', c]);
+            behind_a_letter.unicode_words().count() > 1
+        }
+        _ => false,
     }
 }
 
@@ -74,6 +89,11 @@ mod tests {
             [254, 9]
         );
         assert_eq!(words(&"é".repeat(255)).len(), 1);
+    }
+
+    #[test]
+    fn number_signs_are_not_words() {
+        assert_eq!(words("1½ r² ½ ² ٣ Ⅷ 一 ½½"), ["1", "r", "٣", "Ⅷ", "一"]);
     }
 
     #[test]

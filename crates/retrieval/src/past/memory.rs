@@ -22,7 +22,11 @@ impl MemoryPast {
         before: &Before,
         encoder: Option<&dyn Encoder>,
     ) -> Result<Self, PastError> {
-        let own = || documents.iter().filter(|document| document.author == author);
+        let own = || {
+            documents
+                .iter()
+                .filter(|document| document.author == author)
+        };
         let contents: Vec<_> = own()
             .map(|document| {
                 let content = document.content();

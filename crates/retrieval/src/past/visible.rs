@@ -116,7 +116,7 @@ impl VisiblePart {
     }
 
     /// Of every visible document, ascending.
-    pub(crate) fn positions(&self) -> impl Iterator<Item = usize> {
+    pub(crate) fn positions(&self) -> impl DoubleEndedIterator<Item = usize> {
         (0..self.cut).filter(|&at| self.shows(at))
     }
 
@@ -134,6 +134,7 @@ impl VisiblePart {
     }
 
     fn shows(&self, position: usize) -> bool {
-        position < self.cut && (self.removed.is_empty() || self.removed.binary_search(&position).is_err())
+        position < self.cut
+            && (self.removed.is_empty() || self.removed.binary_search(&position).is_err())
     }
 }

@@ -33,7 +33,10 @@ pub(super) fn score<'a>(
         }
     }
     visible.parts.iter().zip(scores).flat_map(|(part, scores)| {
-        let matching = scores.into_iter().enumerate().filter(|&(_, score)| score != 0.0);
+        let matching = scores
+            .into_iter()
+            .enumerate()
+            .filter(|&(_, score)| score != 0.0);
         matching.map(move |(position, score)| Candidate {
             score: score as f32,
             part,
@@ -54,7 +57,11 @@ pub(crate) fn explain(
     let length = its_part.segment.length(its_position);
     let average_length = visible.average_length();
     let explained = |(term, count_in_query): (String, usize)| {
-        let df = visible.parts.iter().map(|part| part.postings(&term).count()).sum();
+        let df = visible
+            .parts
+            .iter()
+            .map(|part| part.postings(&term).count())
+            .sum();
         let tf = its_part
             .postings(&term)
             .find(|&(position, _)| position == its_position)
@@ -74,7 +81,10 @@ pub(crate) fn explain(
         }
     };
     Some(Explanation {
-        terms: counted(bm25.analyzer.terms(query)).into_iter().map(explained).collect(),
+        terms: counted(bm25.analyzer.terms(query))
+            .into_iter()
+            .map(explained)
+            .collect(),
         documents: visible.documents,
         average_length,
         length,

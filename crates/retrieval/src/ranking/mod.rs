@@ -29,9 +29,10 @@ pub(crate) fn rank<'a>(
         Ranking::DocBm25 => best(k, doc_bm25::score(visible, query.text, bm25)),
         Ranking::DocDense => best(k, doc_dense::score(visible, &comparable(visible, query)?)),
         Ranking::Snippet => best(k, snippet::score(visible, &comparable(visible, query)?)),
-        Ranking::DocBySnippet => {
-            best(k, doc_by_snippet::score(visible, &comparable(visible, query)?))
-        }
+        Ranking::DocBySnippet => best(
+            k,
+            doc_by_snippet::score(visible, &comparable(visible, query)?),
+        ),
         Ranking::None => Vec::new(),
     })
 }
@@ -106,11 +107,18 @@ fn comparable(visible: &Visible, query: &Query<'_>) -> Result<Quantized, PastErr
     if encoders.any(|other| other != first) {
         return Err(PastError::MixedEncoders);
     }
-    let documents = visible.parts.first().map_or(0, |part| part.segment.dimensions());
+    let documents = visible
+        .parts
+        .first()
+        .map_or(0, |part| part.segment.dimensions());
     if documents == 0 {
         return Err(PastError::NoVectors);
     }
-    if visible.parts.iter().any(|part| part.segment.dimensions() != documents) {
+    if visible
+        .parts
+        .iter()
+        .any(|part| part.segment.dimensions() != documents)
+    {
         return Err(PastError::MixedEncoders);
     }
     if vector.len() != documents {

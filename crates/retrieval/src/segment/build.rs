@@ -52,7 +52,11 @@ impl Vectors {
         let contents: Vec<_> = documents.iter().map(|one| one.content).collect();
         let snippets: Vec<_> = documents
             .iter()
-            .flat_map(|one| one.snippets.iter().map(|span| one.content.get(span.clone())))
+            .flat_map(|one| {
+                one.snippets
+                    .iter()
+                    .map(|span| one.content.get(span.clone()))
+            })
             .map(Option::unwrap_or_default)
             .collect();
         Ok(Self {
@@ -110,7 +114,12 @@ pub(super) fn build(
         draft.documents.push(DraftDocument {
             id: document.id,
             when: When::new(document.date, document.n, document.sequence),
-            length: add_terms(document.content, count(index, "documents")?, analyzer, &mut draft.postings),
+            length: add_terms(
+                document.content,
+                count(index, "documents")?,
+                analyzer,
+                &mut draft.postings,
+            ),
             content: count(document.content.len(), "bytes of a document")?,
             snippet_ends: snippet_ends(document)?,
             vectors: vectors.map_or_else(Vec::new, |all| {

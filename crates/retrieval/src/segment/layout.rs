@@ -85,7 +85,10 @@ impl Layout {
         }
         let [documents, snippets, terms, dimensions, names @ ..] = counts;
         let [analyzer, encoder, ids, term_texts, postings] = names;
-        let mut next = Sections { end: header, fits: dimensions <= MAX_DIMENSIONS };
+        let mut next = Sections {
+            end: header,
+            fits: dimensions <= MAX_DIMENSIONS,
+        };
         let vectors = usize::from(dimensions > 0);
         let layout = Self {
             documents,
@@ -138,7 +141,10 @@ struct Sections {
 impl Sections {
     fn section(&mut self, count: usize, bytes_each: usize) -> Range<usize> {
         let start = self.end;
-        match count.checked_mul(bytes_each).and_then(|bytes| start.checked_add(bytes)) {
+        match count
+            .checked_mul(bytes_each)
+            .and_then(|bytes| start.checked_add(bytes))
+        {
             Some(end) => self.end = end,
             None => self.fits = false,
         }

@@ -17,7 +17,13 @@ pub fn merge(parts: &[SegmentPart]) -> Result<Vec<u8>, SegmentError> {
         .map(|part| &part.segment)
         .filter(|segment| segment.documents() > 0);
     let first = with_documents.next();
-    let kind = |segment: &Segment| (segment.analyzer(), segment.encoder.clone(), segment.dimensions());
+    let kind = |segment: &Segment| {
+        (
+            segment.analyzer(),
+            segment.encoder.clone(),
+            segment.dimensions(),
+        )
+    };
     if with_documents.any(|segment| first.is_some_and(|first| kind(first) != kind(segment))) {
         return Err(SegmentError::Mixed);
     }
@@ -54,9 +60,7 @@ fn add_part<'a>(part: &'a SegmentPart, draft: &mut Draft<'a>) {
     for at in 0..segment.terms() {
         let left: Vec<_> = segment
             .postings_of(at)
-            .filter_map(|(position, frequency)| {
-                Some(((*index_of.get(position)?)?, frequency))
-            })
+            .filter_map(|(position, frequency)| Some(((*index_of.get(position)?)?, frequency)))
             .collect();
         if !left.is_empty() {
             let term = String::from_utf8_lossy(segment.term(at)).into();

@@ -113,15 +113,12 @@ impl Segment {
 
     /// Position of the document with this id.
     pub fn position(&self, id: &str) -> Option<usize> {
-        (0..self.documents()).find(|&at| self.id(at) == id)
+        (0..self.documents()).find(|&at| self.id_bytes(at) == id.as_bytes())
     }
 
     /// Id of the document at `position`.
     pub fn id(&self, position: usize) -> &str {
-        let ids = &self.bytes[self.layout.ids.clone()];
-        let start = self.end_before(position, |record| record.id_end);
-        let end = self.record(position).id_end as usize;
-        std::str::from_utf8(&ids[start..end]).unwrap_or_default()
+        std::str::from_utf8(self.id_bytes(position)).unwrap_or_default()
     }
 
     /// Date of the document at `position`.
@@ -180,7 +177,10 @@ impl Segment {
         if at < self.layout.terms && self.term(at) == term.as_bytes() {
             self.postings_of(at)
         } else {
-            Postings { bytes: &[], next: Some(0) }
+            Postings {
+                bytes: &[],
+                next: Some(0),
+            }
         }
     }
 
@@ -194,6 +194,12 @@ impl Segment {
     pub(crate) fn snippet_vector(&self, index: usize) -> (&[u8], f32) {
         let layout = &self.layout;
         self.vector(&layout.snippet_vectors, &layout.snippet_scales, index)
+    }
+
+    fn id_bytes(&self, position: usize) -> &[u8] {
+        let ids = &self.bytes[self.layout.ids.clone()];
+        let start = self.end_before(position, |record| record.id_end);
+        &ids[start..self.record(position).id_end as usize]
     }
 
     fn vector(&self, values: &Range<usize>, scales: &Range<usize>, at: usize) -> (&[u8], f32) {
@@ -250,7 +256,10 @@ impl Segment {
 
     fn term_range(&self, at: usize, field: usize) -> Range<usize> {
         let end_of = |at: usize| {
-            u32_at(&self.bytes, self.layout.term_ends.start + TERM_BYTES * at + field) as usize
+            u32_at(
+                &self.bytes,
+                self.layout.term_ends.start + TERM_BYTES * at + field,
+            ) as usize
         };
         at.checked_sub(1).map_or(0, end_of)..end_of(at)
     }
@@ -263,11 +272,11 @@ impl Segment {
             let record = self.try_record(position)?;
             let (id_start, first_snippet) =
                 last.map_or((0, 0), |last| (last.id_end, last.snippets_end));
-            let in_order = last.is_none_or(|last| {
-                last.when.stored_order() <= record.when.stored_order()
-            });
+            let in_order =
+                last.is_none_or(|last| last.when.stored_order() <= record.when.stored_order());
             let date_exists = !record.when.is_dated() || record.when.date().is_some();
-            let id_is_text = id_start <= record.id_end && ids.is_char_boundary(record.id_end as usize);
+            let id_is_text =
+                id_start <= record.id_end && ids.is_char_boundary(record.id_end as usize);
             if !(in_order && date_exists && id_is_text) {
                 return None;
             }
@@ -296,21 +305,21 @@ impl Segment {
 
     /// Terms are in order, and they and their postings fill their parts of the bytes.
     fn check_terms(&self) -> Option<()> {
-        let (texts, postings) = (self.layout.term_texts.len(), self.layout.postings.len());
-        let (mut text_end, mut postings_end) = (0, 0);
+        let texts = std::str::from_utf8(&self.bytes[self.layout.term_texts.clone()]).ok()?;
+        let mut last = 0..0;
+        let mut postings_end = 0;
         for at in 0..self.terms() {
-            let (text, of_term) = (self.term_range(at, 0), self.term_range(at, 4));
-            if text.start > text.end
-                || text.end > texts
-                || of_term.start > of_term.end
-                || of_term.end > postings
-                || at > 0 && self.term(at - 1) >= self.term(at)
-            {
+            let text = self.term_range(at, 0);
+            let postings = self.term_range(at, 4);
+            // Slicing by `get` fails at an end that is too far, too early or inside a character.
+            let in_order = at == 0 || texts.get(last) < texts.get(text.clone());
+            if !in_order || texts.get(text.clone()).is_none() || postings.start > postings.end {
                 return None;
             }
-            (text_end, postings_end) = (text.end, of_term.end);
+            postings_end = postings.end;
+            last = text;
         }
-        (text_end == texts && postings_end == postings).then_some(())
+        (last.end == texts.len() && postings_end == self.layout.postings.len()).then_some(())
     }
 }
 

@@ -127,15 +127,17 @@ impl Draft<'_> {
             }
             documents.sort_unstable();
         }
-        self.documents = documents.into_iter().map(|(_, document)| document).collect();
+        self.documents = documents
+            .into_iter()
+            .map(|(_, document)| document)
+            .collect();
         Ok(())
     }
 
     fn write_vectors(&self, bytes: &mut Vec<u8>) {
         let whole = |document: &'_ DraftDocument<'_>| 0..document.vectors.len().min(1);
-        let parts = |document: &'_ DraftDocument<'_>| {
-            document.vectors.len().min(1)..document.vectors.len()
-        };
+        let parts =
+            |document: &'_ DraftDocument<'_>| document.vectors.len().min(1)..document.vectors.len();
         self.write_vectors_of(bytes, whole);
         self.write_vectors_of(bytes, parts);
     }
@@ -145,7 +147,11 @@ impl Draft<'_> {
         bytes: &mut Vec<u8>,
         which: impl Fn(&DraftDocument<'_>) -> std::ops::Range<usize>,
     ) {
-        let vectors = || self.documents.iter().flat_map(|one| &one.vectors[which(one)]);
+        let vectors = || {
+            self.documents
+                .iter()
+                .flat_map(|one| &one.vectors[which(one)])
+        };
         for vector in vectors() {
             bytes.extend(vector.scale.to_bits().to_le_bytes());
         }

@@ -1,0 +1,249 @@
+//! Bytes that are a segment are opened; no others are, and none brings anything down.
+
+use crate::common::{answers, documents, part, past, segment};
+use idiolect_core::{Before, Document};
+use idiolect_retrieval::{
+    Analyzer, SEGMENT_VERSION, Segment, SegmentDocument, SegmentError, SegmentPart, Vectors, merge,
+};
+use proptest::prelude::*;
+
+/// Where the checksum lies, and behind it what it covers.
+const CHECKSUM: std::ops::Range<usize> = 12..16;
+
+fn some_documents() -> Vec<Document> {
+    let text = |i: usize| "The sea and the boat. A letter! ".repeat(9 * i) + "Gull.";
+    let document = |i: usize| Document {
+        id: format!("é{i}"),
+        date: (i % 2 == 0).then(|| jiff::Timestamp::new(1_000_000_000 - i as i64, 5).unwrap()),
+        n: Some(i as i64),
+        ..Document::new("ana", "", &text(i))
+    };
+    (0..4).map(document).collect()
+}
+
+fn with_right_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
+    let checksum = crc32fast::hash(&bytes[CHECKSUM.end..]);
+    bytes[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn facts_are_read_back() {
+    let documents = some_documents();
+    let segment = Segment::open(segment(&documents, &[3, 2, 1, 0], Analyzer::English)).unwrap();
+    assert_eq!(segment.documents(), 4);
+    assert_eq!(segment.analyzer(), Analyzer::English);
+    assert_eq!(segment.encoder(), Some("word-counts"));
+    assert_eq!(segment.dimensions(), 8);
+    let mut snippets = 0;
+    for (position, index) in [2, 0, 1, 3].into_iter().enumerate() {
+        let document = &documents[index];
+        assert_eq!(segment.id(position), document.id);
+        assert_eq!(segment.position(&document.id), Some(position));
+        assert_eq!(segment.date(position), document.date);
+        let spans: Vec<_> = segment.snippet_spans(position).collect();
+        assert_eq!(spans, idiolect_core::snippets(&document.content()));
+        snippets += spans.len();
+    }
+    assert_eq!(segment.snippets(), snippets);
+    assert_eq!(segment.position("é"), None);
+}
+
+#[test]
+fn the_same_documents_make_the_same_bytes() {
+    let documents = some_documents();
+    let (a, b) = ([0, 1, 2, 3], [3, 1, 0, 2]);
+    let bytes = segment(&documents, &a, Analyzer::English);
+    assert_eq!(bytes, segment(&documents, &b, Analyzer::English));
+    assert_eq!(bytes, merge(&[part(bytes.clone())]).unwrap());
+}
+
+#[test]
+fn every_flipped_bit_is_noticed() {
+    let bytes = segment(&some_documents(), &[0, 1, 2, 3], Analyzer::English);
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << bit;
+            let error = Segment::open(damaged).map(|_| ()).unwrap_err();
+            match at {
+                0..8 => assert_eq!(error, SegmentError::NotASegment),
+                8..12 => assert!(
+                    matches!(error, SegmentError::Version { found } if found != SEGMENT_VERSION)
+                ),
+                _ => assert_eq!(error, SegmentError::Checksum),
+            }
+        }
+    }
+    for length in 0..bytes.len() {
+        assert!(Segment::open(&bytes[..length]).is_err());
+    }
+    assert!(Segment::open([bytes, vec![0]].concat()).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    /// Whoever forges the checksum gets an error or some answer, but no panic.
+    #[test]
+    fn damage_behind_a_right_checksum_is_survived(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+    ) {
+        let documents = some_documents();
+        let mut bytes = segment(&documents, &[0, 1, 2, 3], Analyzer::English);
+        for (at, value) in changes {
+            let at = CHECKSUM.end + at.index(bytes.len() - CHECKSUM.end);
+            bytes[at] = value;
+        }
+        survive(&documents, with_right_checksum(bytes));
+    }
+
+    #[test]
+    fn anything_is_survived(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(Segment::open(bytes.clone()).is_err());
+        let mut forged = segment(&[], &[], Analyzer::English)[..CHECKSUM.end].to_vec();
+        forged.extend(bytes);
+        survive(&[], with_right_checksum(forged));
+    }
+
+    #[test]
+    fn merging_is_building_at_once(documents in documents(), cut in any::<prop::sample::Index>()) {
+        let all: Vec<_> = (0..documents.len()).collect();
+        let (first, second) = all.split_at(cut.index(all.len() + 1));
+        let parts = [first, second].map(|own| part(segment(&documents, own, Analyzer::Plain)));
+        let whole = segment(&documents, &all, Analyzer::Plain);
+        if !first.is_empty() && !second.is_empty() {
+            prop_assert_eq!(merge(&parts).unwrap(), whole);
+        }
+        let removed: Vec<u32> = (0..first.len() as u32).collect();
+        let [a, b] = parts;
+        let left = merge(&[SegmentPart { removed, ..a }, b]).unwrap();
+        if !second.is_empty() {
+            prop_assert_eq!(left, segment(&documents, second, Analyzer::Plain));
+        }
+    }
+}
+
+/// Asks for everything that `bytes` may hold, if they can be opened.
+fn survive(documents: &[Document], bytes: Vec<u8>) {
+    use idiolect_core::Ranking;
+    use idiolect_retrieval::{Bm25, Past, Query};
+
+    let Ok(segment) = Segment::open(bytes) else {
+        return;
+    };
+    let part = SegmentPart {
+        segment: segment.clone(),
+        removed: vec![1, 9],
+    };
+    let merged = merge(std::slice::from_ref(&part));
+    assert!(merged.is_err() || Segment::open(merged.unwrap()).is_ok());
+    for before in crate::common::moments(documents) {
+        let Ok(past) = past(documents, vec![part.clone()], &before) else {
+            continue;
+        };
+        let vector = vec![1.0; segment.dimensions()];
+        let query = Query {
+            text: "the sea, a letter, gull",
+            vector: Some(&vector),
+        };
+        for ranking in [
+            Ranking::Recent,
+            Ranking::DocBm25,
+            Ranking::DocDense,
+            Ranking::Snippet,
+            Ranking::DocBySnippet,
+        ] {
+            let found = past.rank(&query, ranking, &Bm25::default(), 3);
+            assert!(found.map_or(0, |found| found.len()) <= 3);
+        }
+    }
+}
+
+#[test]
+fn what_does_not_fit_together_is_not_built() {
+    let one = |id, snippets| SegmentDocument {
+        id,
+        date: None,
+        n: None,
+        sequence: 0,
+        content: "é sea",
+        snippets,
+    };
+    let build = |documents: &[SegmentDocument<'_>], vectors: Option<&Vectors>| {
+        Segment::build(documents, vectors, Analyzer::English).map(|_| ())
+    };
+    let whole = std::slice::from_ref(&(0..6));
+    assert_eq!(build(&[one("a", whole), one("b", whole)], None), Ok(()));
+    assert_eq!(
+        build(&[one("a", whole), one("a", whole)], None),
+        Err(SegmentError::DuplicateDocument {
+            document: "a".into()
+        })
+    );
+    for wrong in [
+        &[][..],
+        &[0..5],
+        &[0..1, 1..6],
+        &[0..3, 4..6],
+        &[0..0, 0..6],
+        &[0..7],
+    ] {
+        assert_eq!(
+            build(&[one("a", wrong)], None),
+            Err(SegmentError::Snippets {
+                document: "a".into()
+            })
+        );
+    }
+    let mut vectors = Vectors {
+        encoder: "e".into(),
+        dimensions: 2,
+        documents: vec![vec![1.0, 0.0]],
+        snippets: vec![vec![1.0, 0.0]],
+    };
+    assert_eq!(build(&[one("a", whole)], Some(&vectors)), Ok(()));
+    vectors.snippets[0].pop();
+    assert_eq!(
+        build(&[one("a", whole)], Some(&vectors)),
+        Err(SegmentError::Vectors {
+            expected: 1,
+            dimensions: 2
+        })
+    );
+    vectors.snippets.clear();
+    assert!(build(&[one("a", whole)], Some(&vectors)).is_err());
+    vectors.dimensions = 1 << 17;
+    assert!(matches!(
+        build(&[one("a", whole)], Some(&vectors)),
+        Err(SegmentError::TooLarge { limit: 65_536, .. })
+    ));
+}
+
+#[test]
+fn segments_of_different_kinds_are_not_merged() {
+    let documents = some_documents();
+    let english = part(segment(&documents, &[0], Analyzer::English));
+    let plain = part(segment(&documents, &[1], Analyzer::Plain));
+    assert_eq!(merge(&[english.clone(), plain]), Err(SegmentError::Mixed));
+    let empty = part(segment(&documents, &[], Analyzer::Plain));
+    assert_eq!(
+        merge(&[empty, english.clone()]).unwrap(),
+        english.segment.bytes()
+    );
+    let nothing = Segment::open(merge(&[]).unwrap()).unwrap();
+    assert_eq!(nothing.documents(), 0);
+}
+
+/// Bytes of format 1 as they were first written: they must be readable for ever.
+#[test]
+fn the_first_edition_of_the_format_is_read() {
+    let documents = some_documents();
+    let bytes = include_bytes!("../data/segment_v1.bin").to_vec();
+    let segment = Segment::open(bytes.clone()).unwrap();
+    assert_eq!(segment.documents(), documents.len());
+    let past = past(&documents, vec![part(bytes)], &Before::Now).unwrap();
+    let fresh = crate::common::segment(&documents, &[0, 1, 2, 3], Analyzer::English);
+    let again = crate::common::past(&documents, vec![part(fresh)], &Before::Now).unwrap();
+    assert_eq!(answers(&past, "sea letter"), answers(&again, "sea letter"));
+}
