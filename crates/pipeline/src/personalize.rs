@@ -4,7 +4,6 @@ use std::time::Instant;
 use idiolect_core::{Encoder, Entry, ImmediateContext, Ranked, Ranking, Timings, Trace};
 use idiolect_retrieval::{Past, Query};
 
-use crate::request::decoding_json;
 use crate::stages::{Stages, generate::generate, summarize::summarize, synthesize::synthesize};
 use crate::{Error, Fitted, Prompt, Request, past_passages};
 
@@ -41,7 +40,7 @@ pub fn personalize(
         prompt: plan.input.text,
         model: stages.generator.identity().clone(),
         encoder: plan.encoder,
-        decoding: decoding_json(&request.decoding),
+        decoding: serde_json::json!(request.decoding),
         seed: request.decoding.seed,
         text: written.text,
         finish_reason: written.finish_reason,

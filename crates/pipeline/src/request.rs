@@ -1,7 +1,7 @@
 use idiolect_core::{
     Before, ImmediateContext, KeywordSource, Ranking, SummarySource, last_characters,
 };
-use idiolect_models::{Decoding, EarlyStopping, Strategy};
+use idiolect_models::Decoding;
 use idiolect_retrieval::{Bm25, LengthNorm};
 use serde_json::{Value, json};
 
@@ -164,48 +164,6 @@ impl Request {
             },
         })
     }
-}
-
-/// A decoding as it stands in a Trace.
-pub(crate) fn decoding_json(decoding: &Decoding) -> Value {
-    let mut json = json!({
-        "strategy": "greedy",
-        "max_tokens": decoding.max_tokens,
-        "min_tokens": decoding.min_tokens,
-        "no_repeat_ngram": decoding.no_repeat_ngram,
-        "repetition_penalty": decoding.repetition_penalty,
-    });
-    let more = match &decoding.strategy {
-        Strategy::Greedy => json!({}),
-        Strategy::Beam {
-            beams,
-            length_penalty,
-            early_stopping,
-        } => json!({
-            "strategy": "beam",
-            "beams": beams,
-            "length_penalty": length_penalty,
-            "early_stopping": match early_stopping {
-                EarlyStopping::True => "true",
-                EarlyStopping::False => "false",
-                EarlyStopping::Never => "never",
-            },
-        }),
-        Strategy::Sample {
-            temperature,
-            top_k,
-            top_p,
-        } => json!({
-            "strategy": "sample",
-            "temperature": temperature,
-            "top_k": top_k,
-            "top_p": top_p,
-        }),
-    };
-    if let (Some(json), Value::Object(more)) = (json.as_object_mut(), more) {
-        json.extend(more);
-    }
-    json
 }
 
 #[cfg(test)]
