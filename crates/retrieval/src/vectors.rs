@@ -33,7 +33,7 @@ pub(crate) fn similarity(query: &Quantized, values: &[u8], scale: f32) -> f32 {
         .values
         .iter()
         .zip(values)
-        .map(|(&a, &b)| i32::from(i16::from(a) * i16::from(b as i8)))
+        .map(|(&a, &b)| i32::from(a) * i32::from(b as i8))
         .sum();
     // Adding zero turns -0 into 0, so that equal scores have equal bits.
     dot as f32 * (query.scale * scale) + 0.0

@@ -1,5 +1,6 @@
 //! Small archives, made at random, and an encoder that needs no weights.
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use idiolect_core::{Before, Document, Encoder, EncoderError, Span, snippets};
@@ -163,7 +164,7 @@ pub(crate) fn answers(past: &dyn Past, text: &str) -> String {
     for ranking in [Recent, DocBm25, DocDense, Snippet, DocBySnippet] {
         for k in [3, 100] {
             for one in past.rank(&query, ranking, &bm25, k).unwrap() {
-                written += &format!("{ranking:?} {} {one:?}\n", one.score.to_bits());
+                writeln!(written, "{ranking:?} {} {one:?}", one.score.to_bits()).unwrap();
             }
         }
     }
@@ -171,7 +172,7 @@ pub(crate) fn answers(past: &dyn Past, text: &str) -> String {
     past.visit(&mut |document| visible.push(document.id.clone()))
         .unwrap();
     for id in visible {
-        written += &format!("{:?}\n", past.explain(&query, &bm25, &id).unwrap());
+        writeln!(written, "{:?}", past.explain(&query, &bm25, &id).unwrap()).unwrap();
     }
     written
 }

@@ -1,6 +1,10 @@
 //! Tests of the crate from outside.
 
+#[cfg(test)]
 mod common;
+#[cfg(test)]
 mod lucene;
+#[cfg(test)]
 mod past;
+#[cfg(test)]
 mod segment;

@@ -1,7 +1,7 @@
 //! Bytes that are a segment are opened; no others are, and none brings anything down.
 
 use crate::common::{answers, documents, part, past, segment};
-use idiolect_core::{Before, Document};
+use idiolect_core::{Before, Document, Span};
 use idiolect_retrieval::{
     Analyzer, SEGMENT_VERSION, Segment, SegmentDocument, SegmentError, SegmentPart, Vectors, merge,
 };
@@ -14,7 +14,9 @@ fn some_documents() -> Vec<Document> {
     let text = |i: usize| "The sea and the boat. A letter! ".repeat(9 * i) + "Gull.";
     let document = |i: usize| Document {
         id: format!("é{i}"),
-        date: (i % 2 == 0).then(|| jiff::Timestamp::new(1_000_000_000 - i as i64, 5).unwrap()),
+        date: i
+            .is_multiple_of(2)
+            .then(|| jiff::Timestamp::new(1_000_000_000 - i as i64, 5).unwrap()),
         n: Some(i as i64),
         ..Document::new("ana", "", &text(i))
     };
@@ -160,16 +162,19 @@ fn survive(documents: &[Document], bytes: Vec<u8>) {
     }
 }
 
-#[test]
-fn what_does_not_fit_together_is_not_built() {
-    let one = |id, snippets| SegmentDocument {
+fn one<'a>(id: &'a str, snippets: &'a [Span]) -> SegmentDocument<'a> {
+    SegmentDocument {
         id,
         date: None,
         n: None,
         sequence: 0,
         content: "é sea",
         snippets,
-    };
+    }
+}
+
+#[test]
+fn what_does_not_fit_together_is_not_built() {
     let build = |documents: &[SegmentDocument<'_>], vectors: Option<&Vectors>| {
         Segment::build(documents, vectors, Analyzer::English).map(|_| ())
     };
@@ -181,16 +186,17 @@ fn what_does_not_fit_together_is_not_built() {
             document: "a".into()
         })
     );
+    let spans = |pairs: &[(usize, usize)]| pairs.iter().map(|&(a, b)| a..b).collect::<Vec<_>>();
     for wrong in [
-        &[][..],
-        &[0..5],
-        &[0..1, 1..6],
-        &[0..3, 4..6],
-        &[0..0, 0..6],
-        &[0..7],
+        spans(&[]),
+        spans(&[(0, 5)]),
+        spans(&[(0, 1), (1, 6)]),
+        spans(&[(0, 3), (4, 6)]),
+        spans(&[(0, 0), (0, 6)]),
+        spans(&[(0, 7)]),
     ] {
         assert_eq!(
-            build(&[one("a", wrong)], None),
+            build(&[one("a", &wrong)], None),
             Err(SegmentError::Snippets {
                 document: "a".into()
             })
