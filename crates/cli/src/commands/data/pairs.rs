@@ -1,0 +1,87 @@
+use std::io::{self, BufWriter, Write};
+
+use anyhow::Context as _;
+use clap::Args;
+use idiolect_training::{PairOptions, SameAuthor, build_pairs, survey};
+use serde_json::json;
+
+use super::{ExampleOptions, Out, authors, documents};
+use crate::Status;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::options::at_least_one;
+
+/// Makes pairs of passages, half of them by one author, to learn author distinction from; never
+/// with an author of validation or test. Give the options and the seed that `data build` was given.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  idiolect data pairs --archive many --out data
+  idiolect data pairs --archive many --out data --max-per-author 20 --seed 3")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    out: Out,
+    #[command(flatten)]
+    examples: ExampleOptions,
+    /// Of an author with more documents so many begin a pair
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
+    max_per_author: usize,
+}
+
+const FILE: &str = "pairs.jsonl.zst";
+
+const LEVEL: i32 = 3;
+
+pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
+    let seed = context.settings.seed;
+    let options = arguments.examples.value(None, seed);
+    let archive = context.settings.archive()?;
+    let authors = authors(&archive)?;
+    let mut load = |author: &str| documents(&archive, author);
+    let survey = survey(&authors, &mut load, &options)?;
+
+    let folder = arguments.out.make()?;
+    let temporary = tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("cannot write in `{}`", folder.display()))?;
+    let mut file = zstd::Encoder::new(BufWriter::new(temporary), LEVEL)?;
+    let mut same = 0;
+    let mut different = 0;
+    let pair_options = PairOptions {
+        max_per_author: arguments.max_per_author,
+        seed,
+    };
+    build_pairs(
+        &authors,
+        &survey.splits,
+        &mut load,
+        &pair_options,
+        &mut |pair| {
+            match pair.label {
+                SameAuthor::True => same += 1,
+                SameAuthor::False => different += 1,
+            }
+            serde_json::to_writer(&mut file, pair)?;
+            file.write_all(b"\n")
+        },
+    )?;
+    if same + different == 0 {
+        return Err(Failure::new("no_examples", "no pair could be made")
+            .hint("pairs need two training authors of at least two documents each")
+            .into());
+    }
+    file.finish()?
+        .into_inner()
+        .map_err(io::IntoInnerError::into_error)?
+        .persist(folder.join(FILE))
+        .with_context(|| format!("cannot write in `{}`", folder.display()))?;
+    if context.printer.json() {
+        context
+            .printer
+            .object(&json!({ "true": same, "false": different }))?;
+    } else {
+        context.printer.line(format_args!(
+            "{same} pairs of one author, {different} of two"
+        ))?;
+    }
+    Ok(Status::Done)
+}

@@ -1,0 +1,365 @@
+//! `idiolect eval`: a results table with its controls.
+
+mod compare;
+mod examples;
+mod past;
+mod rows;
+mod run;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
+use idiolect_core::Ranking;
+use idiolect_evaluation::{
+    Metric, Prediction, Resampling, RowLabel, RunSignature, ScoreOptions, Table, metric_signature,
+    report_html, text_scores,
+};
+use idiolect_models::{Decoding, Seq2Seq};
+use idiolect_training::{BuildOptions, Example, Split};
+
+use self::past::Pasts;
+use self::rows::{Makes, Row, Setup};
+use self::run::{Made, Maker};
+use crate::Status;
+use crate::commands::write::paper_decoding;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::files;
+use crate::options::{DecodingOptions, RankingOptions, at_least_one};
+use crate::progress::Progress;
+
+/// Measures a model and its controls on held-out documents: ROUGE and BLEU of whole documents and of
+/// continuations, and bits per byte of the true continuation, each with a 95 % interval from
+/// resampling users.
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_long_help = "\
+Rows: CopyStart, PasteBest, ImmedCtx, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt,
+SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, WrongAuthor, RandomPast; `paper` means all of them.
+
+Examples:
+  idiolect eval --archive many --examples data --out results --limit 200
+  idiolect eval --archive many --examples data --no-generate --rows ImmedCtx,AuthorPred,WrongAuthor
+  idiolect eval --archive many --examples data --model my-model --rows paper --out mine
+  idiolect eval compare mine results"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Option<Action>,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Test two runs against each other
+    Compare(compare::Arguments),
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    /// Folder that `data build` made, or one of its files [default: made from the archive]
+    #[arg(long, value_name = "DIR|FILE")]
+    examples: Option<PathBuf>,
+    /// Which part of the users
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "test",
+        value_parser = PossibleValuesParser::new(["train", "validation", "test"]).map(|name| split(&name))
+    )]
+    split: Split,
+    /// So many examples, spread over authors by the seed
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    limit: Option<usize>,
+    /// Likelihoods only: minutes instead of hours
+    #[arg(long)]
+    no_generate: bool,
+    /// Which configurations
+    #[arg(
+        long,
+        value_name = "NAMES",
+        value_delimiter = ',',
+        default_value = "CopyStart,PasteBest,ImmedCtx,RecentDoc,RankDocBM25,AuthorPred,WrongAuthor"
+    )]
+    rows: Vec<String>,
+    /// Test every row against this one [default: ImmedCtx, where it is among them]
+    #[arg(long, value_name = "ROW")]
+    against: Option<String>,
+    /// Folder for predictions.jsonl, table.json, table.md and report.html
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// How many examples are computed at once
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one)]
+    batch: usize,
+    #[command(flatten)]
+    ranking: RankingOptions,
+    #[command(flatten)]
+    decoding: DecodingOptions,
+}
+
+fn split(name: &str) -> Split {
+    Split::ALL
+        .into_iter()
+        .find(|split| split.name() == name)
+        .unwrap_or(Split::Test)
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
+    match &arguments.action {
+        Some(Action::Compare(arguments)) => compare::run(arguments, context),
+        None => measure(&arguments.run, context),
+    }
+}
+
+const MAX_TOKENS: usize = 256;
+
+fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<Status> {
+    let seed = context.settings.seed;
+    let rows = rows::rows(&arguments.rows)?;
+    let against = against(arguments.against.as_deref(), &rows)?;
+    let ranking = arguments.ranking.ranking;
+    let options = BuildOptions {
+        seed,
+        ranking,
+        bm25: arguments.ranking.bm25.value(),
+        ..BuildOptions::default()
+    };
+    let found = examples::examples(
+        arguments.examples.as_deref(),
+        arguments.split,
+        options,
+        context,
+    )?;
+    let examples = examples::spread(found.examples, arguments.limit, seed);
+    let model = context.settings.model()?;
+    let decoding = arguments.decoding.over(paper_decoding(MAX_TOKENS), seed);
+    if let Some(out) = &arguments.out {
+        fs_err::create_dir_all(out)?;
+    }
+    context
+        .interrupt
+        .graceful("interrupted: stopping after the examples at hand");
+    let predictions = {
+        let context: &Context = context;
+        let run = Run {
+            context,
+            examples: &examples,
+            pasts: Pasts::new(
+                context,
+                ranking,
+                found.ranking,
+                arguments.ranking.bm25.value(),
+                &examples,
+            ),
+            maker: Maker {
+                model: &model,
+                decoding: (!arguments.no_generate).then_some(&decoding),
+                target_tokens: model.config().max_output(),
+            },
+            batch: arguments.batch,
+        };
+        run.rows(&rows)?
+    };
+    let Some(predictions) = predictions else {
+        return Ok(Status::Interrupted);
+    };
+    let labels: Vec<RowLabel> = rows
+        .iter()
+        .map(|row| label(row, arguments, &model, &decoding, seed))
+        .collect();
+    let resampling = Resampling {
+        seed,
+        ..Resampling::default()
+    };
+    let table = Table::new(&predictions, &labels, against.as_deref(), resampling)?;
+    if let Some(out) = &arguments.out {
+        save(out, &predictions, &table)?;
+    }
+    if context.printer.json() {
+        context.printer.object(&table)?;
+    } else {
+        context.printer.line(table.markdown().trim_end())?;
+    }
+    Ok(Status::Done)
+}
+
+fn against(name: Option<&str>, rows: &[Row]) -> Result<Option<String>, Failure> {
+    match name {
+        Some(name) => {
+            let row: Row = name.parse()?;
+            if rows.contains(&row) {
+                Ok(Some(row.name.to_owned()))
+            } else {
+                Err(
+                    Failure::new("usage", format!("`{name}` is not among the rows of this run"))
+                        .hint("add it to `--rows`"),
+                )
+            }
+        }
+        None => Ok(rows
+            .iter()
+            .find(|row| row.name == "ImmedCtx")
+            .map(|row| row.name.to_owned())),
+    }
+}
+
+/// One run over all rows.
+struct Run<'a> {
+    context: &'a Context,
+    examples: &'a [Example],
+    pasts: Pasts<'a>,
+    maker: Maker<'a>,
+    batch: usize,
+}
+
+impl Run<'_> {
+    /// The predictions of all rows, or `None` where the user ended it. Rows that give the model
+    /// exactly the same are computed once.
+    fn rows(&self, rows: &[Row]) -> anyhow::Result<Option<Vec<Prediction>>> {
+        let mut progress = Progress::new(&self.context.printer);
+        let mut known: Vec<(Setup, Vec<Made>)> = Vec::new();
+        let mut predictions = Vec::new();
+        for row in rows {
+            match row.makes {
+                Makes::Start => {
+                    for example in self.examples {
+                        let text = example.immediate_context.clone();
+                        predictions.push(prediction(row, example, Some(text), None));
+                    }
+                }
+                Makes::BestPassage => {
+                    for example in self.examples {
+                        let best = self.pasts.best(example)?;
+                        let text = format!("{}{best}", example.immediate_context);
+                        predictions.push(prediction(row, example, Some(text), None));
+                    }
+                }
+                Makes::Text(setup) => {
+                    let made = match known.iter().find(|(other, _)| *other == setup) {
+                        Some((_, made)) => made.clone(),
+                        None => {
+                            let Some(made) = self.row(row, setup, &mut progress)? else {
+                                return Ok(None);
+                            };
+                            known.push((setup, made.clone()));
+                            made
+                        }
+                    };
+                    for (example, made) in self.examples.iter().zip(made) {
+                        let likelihood = (made.nll, made.bytes);
+                        predictions.push(prediction(row, example, made.text, Some(likelihood)));
+                    }
+                }
+            }
+        }
+        Ok(Some(predictions))
+    }
+
+    fn row(
+        &self,
+        row: &Row,
+        setup: Setup,
+        progress: &mut Progress,
+    ) -> anyhow::Result<Option<Vec<Made>>> {
+        let mut made = Vec::with_capacity(self.examples.len());
+        for batch in self.examples.chunks(self.batch) {
+            if self.context.interrupt.requested() {
+                return Ok(None);
+            }
+            progress.update(|| {
+                format!("{}: {} of {} examples", row.name, made.len(), self.examples.len())
+            });
+            made.extend(
+                self.maker
+                    .make(batch, setup, &self.pasts)
+                    .with_context(|| format!("row {}", row.name))?,
+            );
+        }
+        Ok(Some(made))
+    }
+}
+
+fn prediction(
+    row: &Row,
+    example: &Example,
+    text: Option<String>,
+    likelihood: Option<(f64, u64)>,
+) -> Prediction {
+    let scores = match &text {
+        Some(text) => text_scores(&example.target, text, &example.immediate_context),
+        None => BTreeMap::new(),
+    };
+    Prediction {
+        id: example.id.clone(),
+        author: example.author.clone(),
+        row: row.name.to_owned(),
+        prediction: text,
+        scores,
+        nll: likelihood.map(|(nll, _)| nll),
+        bytes: likelihood.map(|(_, bytes)| bytes),
+    }
+}
+
+fn label(
+    row: &Row,
+    arguments: &RunArguments,
+    model: &Seq2Seq,
+    decoding: &Decoding,
+    seed: u64,
+) -> RowLabel {
+    let metrics: Vec<Metric> = ["rouge1", "rouge2", "rougeL", "bleu"]
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    let uses_model = matches!(row.makes, Makes::Text(_));
+    let identity = model.identity();
+    let signature = RunSignature {
+        metrics: metric_signature(&metrics, &ScoreOptions::default()),
+        split: arguments.split.name().to_owned(),
+        seed,
+        weights: match uses_model {
+            true => format!("{} {}", identity.name, identity.sha256),
+            false => "none".to_owned(),
+        },
+        decoding: match uses_model && !arguments.no_generate {
+            true => shown(decoding),
+            false => "none".to_owned(),
+        },
+    };
+    let ranking = match row.makes {
+        Makes::Start => Ranking::None.name(),
+        _ => arguments.ranking.ranking.name(),
+    };
+    RowLabel {
+        row: row.name.to_owned(),
+        signature: format!("ranking:{ranking}|{signature}"),
+    }
+}
+
+fn shown(decoding: &Decoding) -> String {
+    format!(
+        "{:?}, at most {} tokens, no_repeat_ngram {}, repetition_penalty {}",
+        decoding.strategy,
+        decoding.max_tokens,
+        decoding.no_repeat_ngram,
+        decoding.repetition_penalty
+    )
+}
+
+/// The table last: a folder that has one is complete.
+fn save(out: &Path, predictions: &[Prediction], table: &Table) -> anyhow::Result<()> {
+    files::write_whole(
+        &out.join("predictions.jsonl"),
+        &files::json_lines_of(predictions)?,
+    )?;
+    files::write_whole(&out.join("table.md"), table.markdown().as_bytes())?;
+    let report = report_html("Evaluation", table);
+    files::write_whole(&out.join("report.html"), report.as_bytes())?;
+    let json = serde_json::to_vec_pretty(table)?;
+    files::write_whole(&out.join("table.json"), &json)
+}

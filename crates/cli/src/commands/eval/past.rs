@@ -1,0 +1,232 @@
+//! Which past an example is given under a row.
+
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use idiolect_archive::{Archive, require_encoder};
+use idiolect_core::{Before, Document, Encoder, Ranked, Ranking};
+use idiolect_models::StaticEncoder;
+use idiolect_pipeline::past_passages;
+use idiolect_retrieval::{Bm25, MemoryPast, Past, Query};
+use idiolect_training::Example;
+use jiff::Timestamp;
+
+use super::examples::drawn;
+use super::rows::PastSource;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::open::as_encoder;
+
+/// Looks into pasts for one run. The archive is opened when a row first needs it.
+pub(super) struct Pasts<'a> {
+    context: &'a Context,
+    /// How the run ranks.
+    ranking: Ranking,
+    /// How the past in the examples was ranked.
+    built_with: Option<Ranking>,
+    bm25: Bm25,
+    seed: u64,
+    /// Authors of the split, for the choice of another one.
+    authors: Vec<String>,
+    archive: OnceCell<Archive>,
+    encoder: OnceCell<Option<StaticEncoder>>,
+    dates: OnceCell<BTreeMap<String, Vec<Option<Timestamp>>>>,
+}
+
+/// How many documents or snippets are ranked: far more than 2,500 characters hold.
+const RANKED: usize = 100;
+
+/// Another author is drawn from so many whose number of past documents is nearest.
+const NEAREST: usize = 5;
+
+impl<'a> Pasts<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        ranking: Ranking,
+        built_with: Option<Ranking>,
+        bm25: Bm25,
+        examples: &[Example],
+    ) -> Self {
+        let mut authors: Vec<String> = examples.iter().map(|one| one.author.clone()).collect();
+        authors.sort_unstable();
+        authors.dedup();
+        Self {
+            context,
+            ranking,
+            built_with,
+            bm25,
+            seed: context.settings.seed,
+            authors,
+            archive: OnceCell::new(),
+            encoder: OnceCell::new(),
+            dates: OnceCell::new(),
+        }
+    }
+
+    /// E_t of an example.
+    pub(super) fn passages(&self, example: &Example, source: PastSource) -> anyhow::Result<String> {
+        let ranked = match source {
+            PastSource::Own(ranking) => {
+                let ranking = ranking.unwrap_or(self.ranking);
+                if ranking == Ranking::None {
+                    return Ok(String::new());
+                }
+                if self.built_with == Some(ranking) {
+                    return Ok(example.past_passages.clone());
+                }
+                self.rank(&self.own(example)?, example, ranking)?
+            }
+            PastSource::OwnAtRandom => self.at_random(&self.own(example)?, example)?,
+            PastSource::OtherAuthor => self.of_another(example)?,
+        };
+        Ok(past_passages(&ranked).text)
+    }
+
+    /// The best past passage of an example, for pasting.
+    pub(super) fn best(&self, example: &Example) -> anyhow::Result<String> {
+        if self.built_with == Some(self.ranking) {
+            let first = example.entries.first();
+            return Ok(first.map(|entry| entry.text.clone()).unwrap_or_default());
+        }
+        let ranked = self.rank(&self.own(example)?, example, self.ranking)?;
+        Ok(ranked.into_iter().next().map(|one| one.text).unwrap_or_default())
+    }
+
+    fn own(&self, example: &Example) -> anyhow::Result<impl Past + use<>> {
+        let before = Before::Document(example.document.clone());
+        Ok(self.archive()?.past(&example.author, &before)?)
+    }
+
+    fn rank(
+        &self,
+        past: &dyn Past,
+        example: &Example,
+        ranking: Ranking,
+    ) -> anyhow::Result<Vec<Ranked>> {
+        let text = &example.immediate_context;
+        let vector = match (ranking.is_dense(), self.encoder()?) {
+            (false, _) => None,
+            (true, None) => None,
+            (true, Some(encoder)) => {
+                require_encoder(past, encoder.identity())?;
+                encoder
+                    .embed(&[text])
+                    .map_err(|error| anyhow::anyhow!(error))
+                    .context("cannot embed an immediate context")?
+                    .pop()
+            }
+        };
+        let query = Query {
+            text,
+            vector: vector.as_deref(),
+        };
+        Ok(past.rank(&query, ranking, &self.bm25, RANKED)?)
+    }
+
+    /// The author's own past documents in an order drawn by the seed.
+    fn at_random(&self, past: &dyn Past, example: &Example) -> anyhow::Result<Vec<Ranked>> {
+        let everything = past.documents();
+        let query = Query {
+            text: &example.immediate_context,
+            vector: None,
+        };
+        let mut ranked = past.rank(&query, Ranking::Recent, &self.bm25, everything)?;
+        ranked.sort_by_cached_key(|one| {
+            drawn(self.seed, &format!("{} {}", example.id, one.document))
+        });
+        Ok(ranked)
+    }
+
+    /// What another author had written by then: one of those who had written about as much.
+    fn of_another(&self, example: &Example) -> anyhow::Result<Vec<Ranked>> {
+        let own = self.own(example)?.documents();
+        let mut others: Vec<(usize, u64, &String)> = Vec::new();
+        for author in self.authors.iter().filter(|&author| *author != example.author) {
+            let count = self.written_by_then(author, example, own)?;
+            if count > 0 {
+                let draw = drawn(self.seed, &format!("{} {author}", example.id));
+                others.push((count.abs_diff(own), draw, author));
+            }
+        }
+        others.sort_unstable();
+        others.truncate(NEAREST);
+        let Some((_, _, author)) = others.iter().min_by_key(|(_, draw, _)| draw) else {
+            return Err(
+                Failure::new("no_other_author", "no other author had written anything by then")
+                    .hint("leave the row WrongAuthor out, or take a split of several authors")
+                    .into(),
+            );
+        };
+        let archive = self.archive()?;
+        match example.date {
+            Some(date) => {
+                let past = archive.past(author, &Before::Time(date))?;
+                self.rank(&past, example, self.ranking)
+            }
+            None => {
+                let mut documents: Vec<Document> = archive.documents(author)?;
+                documents.truncate(own);
+                let dense = match self.ranking.is_dense() {
+                    true => as_encoder(self.encoder()?.as_ref()),
+                    false => None,
+                };
+                let past = MemoryPast::new(author, &documents, &Before::Now, dense)?;
+                self.rank(&past, example, self.ranking)
+            }
+        }
+    }
+
+    /// How many documents an author had written when the example was; without dates, up to as many
+    /// as the example's own author had.
+    fn written_by_then(
+        &self,
+        author: &str,
+        example: &Example,
+        own: usize,
+    ) -> anyhow::Result<usize> {
+        let dates = self.dates()?.get(author).map_or(&[][..], Vec::as_slice);
+        Ok(match example.date {
+            Some(now) => dates
+                .iter()
+                .filter(|date| date.is_some_and(|date| date < now))
+                .count(),
+            None => dates.len().min(own),
+        })
+    }
+
+    fn dates(&self) -> anyhow::Result<&BTreeMap<String, Vec<Option<Timestamp>>>> {
+        if let Some(dates) = self.dates.get() {
+            return Ok(dates);
+        }
+        let mut dates = BTreeMap::new();
+        for author in &self.authors {
+            let documents = self.archive()?.documents(author)?;
+            dates.insert(
+                author.clone(),
+                documents.iter().map(|document| document.date).collect(),
+            );
+        }
+        Ok(self.dates.get_or_init(|| dates))
+    }
+
+    fn archive(&self) -> anyhow::Result<&Archive> {
+        if let Some(archive) = self.archive.get() {
+            return Ok(archive);
+        }
+        let archive = self
+            .context
+            .settings
+            .archive()
+            .context("this row reads the archive that the examples were built from")?;
+        Ok(self.archive.get_or_init(|| archive))
+    }
+
+    fn encoder(&self) -> anyhow::Result<&Option<StaticEncoder>> {
+        if let Some(encoder) = self.encoder.get() {
+            return Ok(encoder);
+        }
+        let encoder = self.context.settings.encoder()?;
+        Ok(self.encoder.get_or_init(|| encoder))
+    }
+}

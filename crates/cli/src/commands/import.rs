@@ -1,0 +1,435 @@
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use idiolect_archive::{Archive, Error as ArchiveError, Outcome, Source, SourceProblem};
+use idiolect_core::{Document, parse_date, snippets};
+use idiolect_ingest::{Error as IngestError, Field, Format, Item, Options, parse_mapping, read};
+use idiolect_models::StaticEncoder;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::Status;
+use crate::context::Context;
+use crate::failure;
+use crate::interrupt::Interrupt;
+use crate::open::as_encoder;
+use crate::options::is_stdin;
+use crate::printer::{BOLD, Printer};
+use crate::progress::Progress;
+
+/// Adds what somebody wrote to the archive. What a report calls added is on the disk; the same
+/// import again adds nothing, so an interrupted one is finished by running it again.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  idiolect import mail.mbox --me me@example.org --me me@work.example
+  idiolect import ~/notes --author ana
+  idiolect import posts.jsonl --map text=body,date=created
+  zstd -dc posts.jsonl.zst | idiolect import - --format jsonl --dry-run")]
+pub(crate) struct Arguments {
+    /// Files and folders, or `-` for standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// What they are
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "auto",
+        value_parser = PossibleValuesParser::new(Format::NAMES).try_map(|name| name.parse::<Format>())
+    )]
+    format: Format,
+    /// All documents are this author's
+    #[arg(long, value_name = "NAME", env = "IDIOLECT_AUTHOR")]
+    author: Option<String>,
+    /// Mail: keep what this address sent; repeatable, all are one author
+    #[arg(long, value_name = "ADDRESS")]
+    me: Vec<String>,
+    /// JSON Lines: in which field each of text, author, id, date, title, kind, thread, to, n stands
+    #[arg(long, value_name = "FIELD=COLUMN", value_delimiter = ',', value_parser = parse_mapping)]
+    map: Vec<(Field, String)>,
+    /// Only what was written at this time or later
+    #[arg(long, value_name = "TIME", value_parser = parse_date)]
+    since: Option<Timestamp>,
+    /// Only what was written before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_date)]
+    until: Option<Timestamp>,
+    /// Read and report, store nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// List every item that could not be read, not the first few
+    #[arg(long)]
+    problems: bool,
+}
+
+/// A batch is stored when it has this many documents, or is this old.
+const BATCH_DOCUMENTS: usize = 500;
+const BATCH_AGE: Duration = Duration::from_secs(2);
+
+/// How many problems a person is shown without `--problems`.
+const PROBLEMS_SHOWN: usize = 10;
+
+/// What became of every item: `read` = added + updated + unchanged + all skipped + problems.
+#[derive(Debug, Default, Serialize)]
+struct Report {
+    read: usize,
+    added: usize,
+    updated: usize,
+    unchanged: usize,
+    skipped: BTreeMap<String, usize>,
+    problems: Vec<ReportedProblem>,
+    authors: usize,
+    snippets: usize,
+    seconds: f64,
+    ignored_fields: BTreeMap<String, usize>,
+    dry_run: bool,
+    interrupted: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ReportedProblem {
+    source: String,
+    location: String,
+    reason: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
+    let begun = Instant::now();
+    for path in &arguments.paths {
+        can_be_opened(path)?;
+    }
+    let options = Options {
+        format: arguments.format,
+        author: arguments.author.clone(),
+        me: arguments.me.clone(),
+        map: arguments.map.iter().cloned().collect(),
+        since: arguments.since,
+        until: arguments.until,
+    };
+    let encoder = match arguments.dry_run {
+        true => None,
+        false => context.settings.encoder()?,
+    };
+    let store = match arguments.dry_run {
+        true => Store::Nowhere {
+            archive: existing(context)?,
+            seen: HashMap::new(),
+        },
+        false => Store::Archive {
+            archive: Archive::create_or_open(&context.settings.archive_folder()?)?,
+            encoder,
+        },
+    };
+    context
+        .interrupt
+        .graceful("interrupted: finishing what was begun, then stopping");
+    let mut import = Import {
+        report: Report::default(),
+        authors: BTreeSet::new(),
+        store,
+        batch: Vec::new(),
+        batch_begun: Instant::now(),
+        progress: Progress::new(&context.printer),
+        printer: &context.printer,
+    };
+    for path in &arguments.paths {
+        import.path(path, &options, &context.interrupt)?;
+        if context.interrupt.requested() {
+            import.report.interrupted = true;
+            break;
+        }
+    }
+    let mut report = import.finish();
+    report.dry_run = arguments.dry_run;
+    report.seconds = begun.elapsed().as_secs_f64();
+    print(arguments, &report, &mut context.printer)?;
+    Ok(match (report.interrupted, report.read) {
+        (true, _) => Status::Interrupted,
+        (false, 0) => Status::Nothing,
+        (false, _) => Status::Done,
+    })
+}
+
+/// Finds a mistyped path before anything is stored.
+fn can_be_opened(path: &Path) -> Result<(), IngestError> {
+    if is_stdin(path) {
+        return Ok(());
+    }
+    let shown = path.display().to_string();
+    match fs_err::metadata(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(IngestError::Missing { path: shown })
+        }
+        Err(source) => Err(IngestError::Unreadable {
+            path: shown,
+            source,
+        }),
+    }
+}
+
+fn existing(context: &Context) -> anyhow::Result<Option<Archive>> {
+    match Archive::open_read_only(&context.settings.archive_folder()?) {
+        Ok(archive) => Ok(Some(archive)),
+        Err(ArchiveError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One run over all paths.
+struct Import<'a> {
+    report: Report,
+    authors: BTreeSet<String>,
+    store: Store,
+    batch: Vec<Document>,
+    batch_begun: Instant,
+    progress: Progress,
+    printer: &'a Printer,
+}
+
+/// Where documents go.
+enum Store {
+    Archive {
+        archive: Archive,
+        encoder: Option<StaticEncoder>,
+    },
+    /// `--dry-run`: into a comparison with what is stored and what was seen before.
+    Nowhere {
+        archive: Option<Archive>,
+        seen: HashMap<(String, String), Document>,
+    },
+}
+
+impl Import<'_> {
+    fn path(
+        &mut self,
+        path: &Path,
+        options: &Options,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        let source = source(path, options.format);
+        let problems_before = self.report.problems.len();
+        let mut failed = None;
+        let read = read(path, options, &mut |item| {
+            if let Err(error) = self.item(item, &source) {
+                failed = Some(error);
+                return ControlFlow::Break(());
+            }
+            if interrupt.requested() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        match read {
+            Ok(stats) => {
+                for (name, count) in stats.ignored_fields {
+                    *self.report.ignored_fields.entry(name).or_default() += count;
+                }
+            }
+            // Nothing is wrong with these paths but that there is nothing in them.
+            Err(error @ (IngestError::Empty { .. } | IngestError::NoDocuments { .. })) => {
+                failure::Report::of(&error.into()).print(self.printer.json());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.store_batch(&source)?;
+        if !interrupt.requested() {
+            self.remember_problems(&source, problems_before)?;
+        }
+        Ok(())
+    }
+
+    fn item(&mut self, item: Item, source: &Source) -> anyhow::Result<()> {
+        self.report.read += 1;
+        match item {
+            Item::Document(document) => {
+                if self.batch.is_empty() {
+                    self.batch_begun = Instant::now();
+                }
+                if !self.authors.contains(&document.author) {
+                    self.authors.insert(document.author.clone());
+                }
+                self.batch.push(document);
+            }
+            Item::Skipped(reason) => {
+                *self.report.skipped.entry(reason.to_string()).or_default() += 1;
+            }
+            Item::Problem(problem) => self.report.problems.push(ReportedProblem {
+                source: problem.source,
+                location: problem.location,
+                reason: problem.reason.to_string(),
+            }),
+        }
+        if self.batch.len() >= BATCH_DOCUMENTS
+            || (!self.batch.is_empty() && self.batch_begun.elapsed() >= BATCH_AGE)
+        {
+            self.store_batch(source)?;
+        }
+        let report = &self.report;
+        self.progress.update(|| {
+            format!(
+                "{} read, {} stored",
+                report.read,
+                report.added + report.updated + report.unchanged
+            )
+        });
+        Ok(())
+    }
+
+    fn store_batch(&mut self, source: &Source) -> anyhow::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let outcome = match &mut self.store {
+            Store::Archive { archive, encoder } => {
+                archive.import(source, &self.batch, as_encoder(encoder.as_ref()))?
+            }
+            Store::Nowhere { archive, seen } => compare(archive.as_ref(), seen, &self.batch)?,
+        };
+        self.batch.clear();
+        let report = &mut self.report;
+        report.added += outcome.added;
+        report.updated += outcome.updated;
+        report.unchanged += outcome.unchanged;
+        report.snippets += outcome.snippets;
+        let stored = report.added + report.updated + report.unchanged;
+        self.printer.detail(format_args!("{stored} documents stored"));
+        Ok(())
+    }
+
+    fn remember_problems(&mut self, source: &Source, before: usize) -> anyhow::Result<()> {
+        let Store::Archive { archive, .. } = &mut self.store else {
+            return Ok(());
+        };
+        let problems: Vec<SourceProblem> = self.report.problems[before..]
+            .iter()
+            .map(|problem| SourceProblem {
+                location: match problem.location.as_str() {
+                    "" => problem.source.clone(),
+                    location => format!("{}, {location}", problem.source),
+                },
+                reason: problem.reason.clone(),
+            })
+            .collect();
+        Ok(archive.record_problems(source, &problems)?)
+    }
+
+    fn finish(mut self) -> Report {
+        self.report.authors = self.authors.len();
+        self.report
+    }
+}
+
+fn source(path: &Path, format: Format) -> Source {
+    let location = match fs_err::canonicalize(path) {
+        Ok(whole) if !is_stdin(path) => whole.display().to_string(),
+        _ => path.display().to_string(),
+    };
+    Source {
+        location,
+        format: Format::NAMES[format as usize].to_owned(),
+        content_hash: None,
+    }
+}
+
+/// What an import of these documents would do.
+fn compare(
+    archive: Option<&Archive>,
+    seen: &mut HashMap<(String, String), Document>,
+    documents: &[Document],
+) -> anyhow::Result<Outcome> {
+    let mut outcome = Outcome::default();
+    for document in documents {
+        let key = (document.author.clone(), document.id.clone());
+        let known = match seen.get(&key) {
+            Some(known) => Some(known.clone()),
+            None => stored(archive, document)?,
+        };
+        match known {
+            Some(known) if known == *document => outcome.unchanged += 1,
+            before => {
+                outcome.snippets += snippets(&document.content()).len();
+                match before {
+                    Some(_) => outcome.updated += 1,
+                    None => outcome.added += 1,
+                }
+            }
+        }
+        seen.insert(key, document.clone());
+    }
+    Ok(outcome)
+}
+
+fn stored(archive: Option<&Archive>, document: &Document) -> anyhow::Result<Option<Document>> {
+    let Some(archive) = archive else {
+        return Ok(None);
+    };
+    match archive.document(Some(&document.author), &document.id) {
+        Ok(known) => Ok(Some(known)),
+        Err(ArchiveError::UnknownAuthor { .. } | ArchiveError::UnknownDocument { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn print(arguments: &Arguments, report: &Report, printer: &mut Printer) -> anyhow::Result<()> {
+    if printer.json() {
+        return Ok(printer.object(report)?);
+    }
+    let Report {
+        read,
+        added,
+        updated,
+        unchanged,
+        skipped,
+        problems,
+        authors,
+        snippets,
+        seconds,
+        ..
+    } = report;
+    let would = if report.dry_run { " (dry run: nothing was stored)" } else { "" };
+    printer.line(format_args!("{BOLD}{read} read{BOLD:#} in {seconds:.1} s{would}"))?;
+    printer.line(format_args!(
+        "{added} added, {updated} updated, {unchanged} unchanged: {authors} authors, {snippets} new snippets"
+    ))?;
+    for (reason, count) in skipped {
+        let reason = reason.replace('_', " ");
+        printer.line(format_args!("{count} skipped: {reason}"))?;
+    }
+    if !problems.is_empty() {
+        printer.line(format_args!("{} could not be read", problems.len()))?;
+    }
+    let shown = match arguments.problems {
+        true => problems.len(),
+        false => PROBLEMS_SHOWN,
+    };
+    for problem in problems.iter().take(shown) {
+        let ReportedProblem {
+            source,
+            location,
+            reason,
+        } = problem;
+        let comma = if location.is_empty() { "" } else { ", " };
+        printer.line(format_args!("  {source}{comma}{location}: {reason}"))?;
+    }
+    if problems.len() > shown {
+        printer.note(format_args!(
+            "hint: {} more; `--problems` lists all of them",
+            problems.len() - shown
+        ));
+    }
+    if !report.ignored_fields.is_empty() {
+        let fields: Vec<&str> = report.ignored_fields.keys().map(String::as_str).collect();
+        printer.detail(format_args!("fields not used: {}", fields.join(", ")));
+    }
+    if report.interrupted {
+        printer.note("interrupted: everything above is stored; the same command goes on from here");
+    }
+    Ok(())
+}

@@ -1,0 +1,280 @@
+use std::io::{self, IsTerminal};
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use clap::Args;
+use idiolect_archive::require_encoder;
+use idiolect_core::{Before, Encoder, FinishReason, KeywordSource, Ranking, Reason, SummarySource, Trace};
+use idiolect_models::{Decoding, EarlyStopping, Strategy};
+use idiolect_pipeline::{Request, Stages, personalize, plan};
+use idiolect_retrieval::{MemoryPast, Past};
+use serde_json::json;
+
+use crate::Status;
+use crate::commands::authors::day;
+use crate::commands::search::excerpt;
+use crate::context::Context;
+use crate::files;
+use crate::open::{self, as_encoder};
+use crate::options::{DecodingOptions, PastOptions, StageOptions, at_least_one};
+use crate::printer::{BOLD, DIM, Printer};
+
+/// Writes the rest of a document in its author's voice, from what they wrote before.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  idiolect write --title \"Plans for May\" \"Dear Ana,\"
+  idiolect write --file draft.txt --words 120 --show-sources
+  idiolect write --explain \"Dear Ana,\"        # the prompt, to paste into any other model
+  idiolect write --no-personalize \"Dear Ana,\" # how it would be without the past
+  echo \"Dear Ana,\" | idiolect write --json | jq .entries")]
+pub(crate) struct Arguments {
+    /// The first words, or `-` for standard input
+    #[arg(value_name = "START", conflicts_with = "file")]
+    start: Option<String>,
+    /// Subject or headline
+    #[arg(long, value_name = "TITLE")]
+    title: Option<String>,
+    /// Read the first words from this file; a line break at its very end is left out
+    #[arg(long, value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// About this many words, ending with a sentence
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    words: Option<usize>,
+    /// Say on stderr which past passages were given to the model
+    #[arg(long)]
+    show_sources: bool,
+    /// Print the prompt and write nothing
+    #[arg(long)]
+    explain: bool,
+    /// Without the past: the same as `--ranking none --summary none --keywords none`
+    #[arg(long)]
+    no_personalize: bool,
+    /// The paper's plain form: beam search, no guard against repetition
+    #[arg(long)]
+    paper: bool,
+    /// Leave START out of the text
+    #[arg(long)]
+    target_only: bool,
+    #[command(flatten)]
+    past: PastOptions,
+    #[command(flatten)]
+    stages: StageOptions,
+    #[command(flatten)]
+    decoding: DecodingOptions,
+}
+
+pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
+    let request = request(arguments, context)?;
+    request.immediate_context()?;
+    let model = context.settings.model()?;
+    let encoder = match request.ranking.is_dense() {
+        true => context.settings.encoder()?,
+        false => None,
+    };
+    let stages = Stages::of(&model, as_encoder(encoder.as_ref()));
+    if uses_no_past(&request) && arguments.past.author.is_none() {
+        let nothing = MemoryPast::new("", &[], &Before::Now, None)?;
+        return write(arguments, context, &request, &nothing, &stages);
+    }
+    let archive = context.settings.archive()?;
+    let past = open::past(&archive, &arguments.past)?;
+    if let Some(encoder) = &encoder {
+        require_encoder(&past, encoder.identity())?;
+    }
+    write(arguments, context, &request, &past, &stages)
+}
+
+fn request(arguments: &Arguments, context: &Context) -> anyhow::Result<Request> {
+    let start = start(arguments)?;
+    let stages = &arguments.stages;
+    let request = Request::new(&start, arguments.past.before());
+    let base = match arguments.paper {
+        true => paper_decoding(request.decoding.max_tokens),
+        false => request.decoding.clone(),
+    };
+    let request = Request {
+        title: arguments.title.clone(),
+        ranking: stages.ranking.ranking,
+        bm25: stages.ranking.bm25.value(),
+        summary: stages.summary,
+        keywords: stages.keywords,
+        decoding: arguments.decoding.over(base, context.settings.seed),
+        words: arguments.words,
+        target_only: arguments.target_only,
+        ..request
+    };
+    Ok(match arguments.no_personalize {
+        true => request.without_past(),
+        false => request,
+    })
+}
+
+/// Beam search as in the paper (§5), without anything against repetition.
+pub(crate) fn paper_decoding(max_tokens: usize) -> Decoding {
+    Decoding {
+        strategy: Strategy::Beam {
+            beams: 4,
+            length_penalty: 1.0,
+            early_stopping: EarlyStopping::False,
+        },
+        max_tokens,
+        min_tokens: 0,
+        no_repeat_ngram: 0,
+        repetition_penalty: 1.0,
+        seed: 0,
+    }
+}
+
+fn start(arguments: &Arguments) -> anyhow::Result<String> {
+    let path = match (&arguments.start, &arguments.file) {
+        (Some(start), _) if start != "-" => return Ok(start.clone()),
+        (_, Some(file)) => file.clone(),
+        (Some(_), None) => PathBuf::from("-"),
+        (None, None) if io::stdin().is_terminal() => return Ok(String::new()),
+        (None, None) => PathBuf::from("-"),
+    };
+    let mut text = files::text(&path)?;
+    if text.ends_with('\n') {
+        text.pop();
+        if text.ends_with('\r') {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+fn uses_no_past(request: &Request) -> bool {
+    request.ranking == Ranking::None
+        && request.summary == SummarySource::None
+        && request.keywords == KeywordSource::None
+}
+
+fn write(
+    arguments: &Arguments,
+    context: &mut Context,
+    request: &Request,
+    past: &dyn Past,
+    stages: &Stages<'_>,
+) -> anyhow::Result<Status> {
+    if arguments.explain {
+        return explain(context, request, past, stages);
+    }
+    context
+        .interrupt
+        .graceful("interrupted: the text so far is kept");
+    let trace = stream(context, |on_text| {
+        Ok(personalize(request, past, stages, on_text)?)
+    })?;
+    if request.ranking != Ranking::None && !trace.entries.iter().any(|entry| entry.kept) {
+        context
+            .printer
+            .note("not personalized: no past passage was found");
+    }
+    if arguments.show_sources {
+        show_sources(&context.printer, &trace);
+    }
+    context
+        .printer
+        .detail(format_args!("{}", serde_json::to_string(&trace.timings_ms)?));
+    Ok(match trace.finish_reason {
+        FinishReason::Interrupted => Status::Interrupted,
+        FinishReason::Stop | FinishReason::Length => Status::Done,
+    })
+}
+
+/// Shows the text as it comes, or the whole Trace at the end with `--json`.
+fn stream(
+    context: &mut Context,
+    writes: impl FnOnce(&mut dyn FnMut(&str) -> ControlFlow<()>) -> anyhow::Result<Trace>,
+) -> anyhow::Result<Trace> {
+    let Context {
+        printer, interrupt, ..
+    } = context;
+    let mut closed = None;
+    let trace = writes(&mut |text| {
+        if !printer.json()
+            && let Err(error) = printer.piece(text)
+        {
+            closed = Some(error);
+        }
+        if closed.is_some() || interrupt.requested() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    if let Some(error) = closed {
+        return Err(error.into());
+    }
+    if printer.json() {
+        printer.object(&trace)?;
+    } else {
+        printer.line("")?;
+    }
+    printer.flush()?;
+    Ok(trace)
+}
+
+fn explain(
+    context: &mut Context,
+    request: &Request,
+    past: &dyn Past,
+    stages: &Stages<'_>,
+) -> anyhow::Result<Status> {
+    let plan = plan(request, past, stages)?;
+    let prompt = plan.prompt.text();
+    if context.printer.json() {
+        context.printer.object(&json!({
+            "immediate_context": plan.immediate_context,
+            "entries": plan.entries,
+            "past_passages": plan.past_passages,
+            "summary": plan.summary,
+            "keywords": plan.keywords,
+            "prompt": prompt,
+        }))?;
+    } else {
+        context.printer.line(prompt)?;
+    }
+    Ok(Status::Done)
+}
+
+/// The past passages, on stderr.
+fn show_sources(printer: &Printer, trace: &Trace) {
+    printer.note(format_args!("\n{BOLD}Past passages given to the model{BOLD:#}"));
+    for entry in &trace.entries {
+        let fate = match entry.reason {
+            Reason::Whole => "given whole",
+            Reason::Shortened => "its beginning given",
+            Reason::Blank => continue,
+            Reason::BeyondLimit => {
+                let rest = trace.entries.len() + 1 - entry.rank;
+                printer.note(format_args!(
+                    "and {rest} more that did not fit into 2,500 characters"
+                ));
+                return;
+            }
+        };
+        let title = entry.title.as_deref().unwrap_or("(no title)");
+        let date = entry
+            .date
+            .map(|date| format!("{}, ", day(date)))
+            .unwrap_or_default();
+        printer.note(format_args!(
+            "{}. {title}  {DIM}{date}{}, score {:.4}, {fate}{DIM:#}\n   {}",
+            entry.rank,
+            entry.document,
+            entry.score,
+            excerpt(&entry.text)
+        ));
+    }
+    if !trace.summary.is_empty() {
+        printer.note(format_args!("{BOLD}Summary{BOLD:#}  {}", trace.summary));
+    }
+    if !trace.keywords.is_empty() {
+        printer.note(format_args!(
+            "{BOLD}Key words{BOLD:#}  {}",
+            trace.keywords.join(", ")
+        ));
+    }
+}

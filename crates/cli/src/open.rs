@@ -1,0 +1,125 @@
+//! Opens what the settings name: archive, models, encoder, an author's past.
+
+use std::path::{Path, PathBuf};
+
+use idiolect_archive::{Archive, ArchivePast};
+use idiolect_core::{Before, Encoder};
+use idiolect_models::{Device, Seq2Seq, StaticEncoder};
+
+use crate::context::Settings;
+use crate::failure::Failure;
+use crate::options::PastOptions;
+use crate::settings::{data_folder, models_folder};
+
+pub(crate) const BUILTIN: &str = "builtin";
+
+/// How many names an error lists.
+const NAMES_SHOWN: usize = 5;
+
+impl Settings {
+    pub(crate) fn archive_folder(&self) -> anyhow::Result<PathBuf> {
+        match &self.archive {
+            Some(folder) => Ok(folder.clone()),
+            None => data_folder(),
+        }
+    }
+
+    /// An existing archive, for reading.
+    pub(crate) fn archive(&self) -> anyhow::Result<Archive> {
+        Ok(Archive::open_read_only(&self.archive_folder()?)?)
+    }
+
+    /// An existing archive, for changing it.
+    pub(crate) fn archive_to_change(&self) -> anyhow::Result<Archive> {
+        Ok(Archive::open(&self.archive_folder()?)?)
+    }
+
+    pub(crate) fn device(&self) -> anyhow::Result<Device> {
+        Ok(idiolect_models::device(&self.device)?)
+    }
+
+    pub(crate) fn model_name(&self) -> &str {
+        self.model.as_deref().unwrap_or(BUILTIN)
+    }
+
+    pub(crate) fn encoder_name(&self) -> &str {
+        self.encoder.as_deref().unwrap_or(BUILTIN)
+    }
+
+    pub(crate) fn model(&self) -> anyhow::Result<Seq2Seq> {
+        let name = located(self.model_name())?;
+        Ok(Seq2Seq::open(&name, &self.device()?)?)
+    }
+
+    /// `None` if the user wants none.
+    pub(crate) fn encoder(&self) -> anyhow::Result<Option<StaticEncoder>> {
+        match self.encoder_name() {
+            "none" => Ok(None),
+            name => Ok(Some(StaticEncoder::open(&located(name)?)?)),
+        }
+    }
+}
+
+/// The library's view of an encoder that may be there.
+pub(crate) fn as_encoder(encoder: Option<&StaticEncoder>) -> Option<&dyn Encoder> {
+    encoder.map(|encoder| encoder as &dyn Encoder)
+}
+
+/// What stands behind a model's name: itself for the built-in one and for a folder, else the
+/// folder of an added model.
+pub(crate) fn located(name: &str) -> anyhow::Result<String> {
+    if name == BUILTIN || Path::new(name).exists() {
+        return Ok(name.to_owned());
+    }
+    let added = models_folder()?.join(name);
+    if is_plain_name(name) && added.is_dir() {
+        return Ok(added.to_string_lossy().into_owned());
+    }
+    Err(
+        Failure::new("unknown_model", format!("there is no model `{name}`"))
+            .hint("give a model's folder, or a name that `idiolect models ls` lists")
+            .into(),
+    )
+}
+
+/// Whether a name names a folder in the folder of added models, and nothing outside it.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['/', '\\']) && !name.starts_with('.')
+}
+
+/// The author that was named, or that `doc:ID` belongs to, or the only one.
+pub(crate) fn author(archive: &Archive, options: &PastOptions) -> anyhow::Result<String> {
+    if let Some(author) = &options.author {
+        return Ok(author.clone());
+    }
+    if let Some(Before::Document(id)) = &options.before {
+        return Ok(archive.document(None, id)?.author);
+    }
+    let mut authors = archive.authors()?;
+    match authors.len() {
+        0 => Err(Failure::new("empty_archive", "the archive is empty")
+            .hint("`idiolect import PATH` fills it")
+            .into()),
+        1 => Ok(authors.remove(0).author),
+        count => {
+            authors.sort_by_key(|author| std::cmp::Reverse(author.documents));
+            let names: Vec<String> = authors
+                .iter()
+                .take(NAMES_SHOWN)
+                .map(|author| format!("`{}`", author.author))
+                .collect();
+            let more = if count > NAMES_SHOWN { ", …" } else { "" };
+            Err(
+                Failure::new("which_author", format!("the archive holds {count} authors"))
+                    .hint(format!("choose one with `--author`: {}{more}", names.join(", ")))
+                    .into(),
+            )
+        }
+    }
+}
+
+/// The past that the options ask for.
+pub(crate) fn past(archive: &Archive, options: &PastOptions) -> anyhow::Result<ArchivePast> {
+    let author = author(archive, options)?;
+    Ok(archive.past(&author, &options.before())?)
+}

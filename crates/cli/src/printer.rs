@@ -1,0 +1,106 @@
+use std::fmt::Display;
+use std::io::{self, BufWriter, Stdout, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use crate::arguments::{Color, Global};
+
+pub(crate) const BOLD: Style = Style::new().bold();
+pub(crate) const DIM: Style = Style::new().dimmed();
+const YELLOW: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+
+/// The only way out: data to stdout, everything else to stderr. Colour goes where a terminal is
+/// and `NO_COLOR` is not, and never carries meaning alone.
+pub(crate) struct Printer {
+    stdout: BufWriter<AutoStream<Stdout>>,
+    json: bool,
+    level: Level,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Quiet,
+    Normal,
+    Verbose,
+}
+
+impl Printer {
+    pub(crate) fn new(global: &Global) -> Self {
+        match global.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+        .write_global();
+        let level = match (global.quiet, global.verbose) {
+            (true, _) => Level::Quiet,
+            (false, 0) => Level::Normal,
+            (false, _) => Level::Verbose,
+        };
+        Self {
+            stdout: BufWriter::new(anstream::stdout()),
+            json: global.json,
+            level,
+        }
+    }
+
+    pub(crate) fn json(&self) -> bool {
+        self.json
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.level == Level::Quiet
+    }
+
+    /// A line of data.
+    pub(crate) fn line(&mut self, line: impl Display) -> io::Result<()> {
+        writeln!(self.stdout, "{line}")
+    }
+
+    /// A JSON value on a line of its own.
+    pub(crate) fn object(&mut self, value: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut self.stdout, value)?;
+        self.stdout.write_all(b"\n")
+    }
+
+    /// Text as it comes, shown at once.
+    pub(crate) fn piece(&mut self, text: &str) -> io::Result<()> {
+        self.stdout.write_all(text.as_bytes())?;
+        self.stdout.flush()
+    }
+
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stdout.write_all(bytes)
+    }
+
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.stdout.flush()
+    }
+
+    /// Something to know, on stderr; not with `-q`.
+    pub(crate) fn note(&self, text: impl Display) {
+        self.to_stderr(Level::Normal, &text);
+    }
+
+    /// Something only `-v` asks for, on stderr.
+    pub(crate) fn detail(&self, text: impl Display) {
+        self.to_stderr(Level::Verbose, &text);
+    }
+
+    /// Something that may be wrong, on stderr; not with `-q`.
+    pub(crate) fn warning(&self, text: impl Display) {
+        self.to_stderr(
+            Level::Normal,
+            &format_args!("{YELLOW}warning{YELLOW:#}: {text}"),
+        );
+    }
+
+    fn to_stderr(&self, needed: Level, text: &dyn Display) {
+        if self.level >= needed {
+            // Messages are a courtesy: a closed stderr must not end the work.
+            drop(writeln!(anstream::stderr(), "{text}"));
+        }
+    }
+}
