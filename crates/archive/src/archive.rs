@@ -1,0 +1,213 @@
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use idiolect_core::{Document, Encoder};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use serde::Serialize;
+
+use crate::documents::AuthorSummary;
+use crate::past::Latest;
+use crate::schema::{self, Access};
+use crate::segments::{self, Cut, Unindexed};
+use crate::{Error, documents, files};
+
+/// What somebody wrote, or a hundred thousand people, in one SQLite file in a folder of its own.
+///
+/// Several processes may open the same archive: readers see the state of one moment, and one
+/// writes at a time.
+pub struct Archive {
+    pub(crate) dir: PathBuf,
+    pub(crate) connection: Connection,
+    pub(crate) latest: RefCell<Option<Latest>>,
+}
+
+impl Archive {
+    /// Opens the archive in `dir`; makes folder and archive where there are none, readable by
+    /// their owner alone.
+    ///
+    /// # Errors
+    /// [`Error::NewerVersion`], [`Error::NotAnArchive`], [`Error::Permission`], [`Error::Damaged`].
+    pub fn create_or_open(dir: &Path) -> Result<Self, Error> {
+        Ok(Self::over(dir, schema::create_or_open(dir)?))
+    }
+
+    /// Opens the archive in `dir` to read and to write.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and those of [`Archive::create_or_open`].
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        Ok(Self::over(dir, schema::open(dir, Access::Write)?))
+    }
+
+    /// Opens the archive in `dir` to read only; works where nothing may be written.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], and those of [`Archive::create_or_open`].
+    pub fn open_read_only(dir: &Path) -> Result<Self, Error> {
+        Ok(Self::over(dir, schema::open(dir, Access::Read)?))
+    }
+
+    /// The folder it lies in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Sets how long writing waits for another process to finish before it fails with
+    /// [`Error::Locked`]; a minute at first.
+    ///
+    /// # Errors
+    /// None that is known; SQLite's.
+    pub fn wait_at_most(&self, time: Duration) -> Result<(), Error> {
+        Ok(self.connection.busy_timeout(time)?)
+    }
+
+    /// Who wrote what it holds, by name.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read.
+    pub fn authors(&self) -> Result<Vec<AuthorSummary>, Error> {
+        documents::authors(&self.connection)
+    }
+
+    /// The document of that id. Without an author it must be the only one of that id.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAuthor`], [`Error::UnknownDocument`], [`Error::AmbiguousDocument`].
+    pub fn document(&self, author: Option<&str>, id: &str) -> Result<Document, Error> {
+        documents::find(&self.connection, author, id)
+    }
+
+    /// All documents of an author, oldest first (paper §10, order in time): those without a date
+    /// by `n` and import, then those with one.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAuthor`].
+    pub fn documents(&self, author: &str) -> Result<Vec<Document>, Error> {
+        let key = documents::author_key(&self.connection, author)?;
+        documents::in_time_order(&self.connection, key)
+    }
+
+    /// Visits every document in the order of import, until `each` fails. Importing them in this
+    /// order makes the same archive.
+    ///
+    /// # Errors
+    /// Those of `each`, and whatever keeps the archive from being read.
+    pub fn export<E: From<Error>>(
+        &self,
+        each: &mut dyn FnMut(&Document) -> Result<(), E>,
+    ) -> Result<(), E> {
+        documents::each(&self.connection, each)
+    }
+
+    /// Makes everything anew that follows from the documents: snippets, terms and vectors. Without
+    /// an encoder there are no vectors afterwards. All or nothing, as an import.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`], and whatever keeps the archive from being written.
+    pub fn rebuild(&mut self, encoder: Option<&dyn Encoder>) -> Result<Rebuilt, Error> {
+        self.write(|transaction| {
+            transaction.execute_batch("DELETE FROM segments")?;
+            let authors = documents::author_keys(transaction)?;
+            let mut rebuilt = Rebuilt {
+                authors: authors.len(),
+                ..Rebuilt::default()
+            };
+            for author in authors {
+                let stored = documents::of_author(transaction, author)?;
+                let cuts: Vec<Cut> = stored.iter().map(|one| Cut::of(&one.document)).collect();
+                let unindexed: Vec<Unindexed<'_>> = stored
+                    .iter()
+                    .zip(&cuts)
+                    .map(|(one, cut)| Unindexed::new(author, one.key, &one.document, cut))
+                    .collect();
+                segments::add(transaction, &unindexed, encoder)?;
+                for (one, cut) in stored.iter().zip(&cuts) {
+                    documents::set_snippets(transaction, one.key, cut.spans.len())?;
+                    rebuilt.snippets += cut.spans.len();
+                }
+                rebuilt.documents += stored.len();
+            }
+            Ok(rebuilt)
+        })
+    }
+
+    /// Frees the files of every byte that no longer belongs to the archive: the database is
+    /// written anew, and the write-ahead log is emptied. False while another process reads an
+    /// earlier state; then old bytes remain in the log. Takes memory for the whole archive once:
+    /// the copy is made there and not in a temporary file that others might find.
+    ///
+    /// # Errors
+    /// Whatever keeps the archive from being written.
+    pub fn erase(&mut self) -> Result<bool, Error> {
+        self.latest.replace(None);
+        self.connection.execute_batch("VACUUM")?;
+        self.connection.busy_timeout(WAIT_TO_ERASE)?;
+        let busy: bool =
+            self.connection
+                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        self.connection.busy_timeout(schema::WAIT)?;
+        Ok(!busy)
+    }
+
+    /// Deletes the archive in `dir` and nothing else, and the folder where nothing else is in it.
+    /// Gives what was deleted.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::NotAnArchive`] where the file was not made by this software;
+    /// [`Error::Locked`] while another process writes.
+    pub fn purge(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+        match schema::open(dir, Access::Write) {
+            Ok(mut connection) => {
+                connection.busy_timeout(Duration::ZERO)?;
+                connection
+                    .transaction_with_behavior(TransactionBehavior::Immediate)?
+                    .rollback()?;
+            }
+            Err(Error::NotFound { dir }) if files::existing(&dir).is_empty() => {
+                return Err(Error::NotFound { dir });
+            }
+            // What was begun, what a later version wrote and what is broken is ours all the same.
+            Err(Error::NotFound { .. } | Error::NewerVersion { .. }) => {}
+            Err(Error::Damaged(_)) if schema::is_marked(&files::database(dir)) => {}
+            Err(other) => return Err(other),
+        }
+        files::delete(dir)
+    }
+
+    /// Runs `work` in one transaction that is written to the disk, or not at all.
+    pub(crate) fn write<T>(
+        &mut self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.latest.replace(None);
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let outcome = work(&transaction)?;
+        transaction.commit()?;
+        Ok(outcome)
+    }
+
+    fn over(dir: &Path, connection: Connection) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            connection,
+            latest: RefCell::new(None),
+        }
+    }
+}
+
+/// What [`Archive::rebuild`] went through.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Rebuilt {
+    /// How many authors.
+    pub authors: usize,
+    /// How many documents.
+    pub documents: usize,
+    /// How many snippets they have.
+    pub snippets: usize,
+}
+
+/// How long to wait for readers before old bytes are left in the log.
+const WAIT_TO_ERASE: Duration = Duration::from_secs(2);

@@ -1,0 +1,312 @@
+//! The immutable indexes of an author's documents: stored, loaded, merged, freed of what was removed.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use idiolect_core::{Document, Encoder, Span, snippets};
+use idiolect_retrieval::{Analyzer, Segment, SegmentDocument, SegmentPart, Vectors, merge};
+use rusqlite::{Connection, MAIN_DB, params};
+
+use crate::{Damage, Error};
+
+/// More segments than this of one author and encoder are merged, the smallest first.
+const MOST_SEGMENTS: usize = 8;
+/// What a merge leaves at most.
+const SEGMENTS_AFTER_MERGE: usize = 4;
+/// A larger segment is merged with no other: SQLite stores no blob of more than 10⁹ bytes.
+const LARGEST_TO_MERGE: u64 = 256 << 20;
+/// Documents embedded and indexed at once; bounds the memory that vectors take.
+const DOCUMENTS_AT_ONCE: usize = 4_096;
+
+/// A document that is to be indexed.
+pub(crate) struct Unindexed<'a> {
+    pub(crate) author: i64,
+    pub(crate) document: SegmentDocument<'a>,
+}
+
+impl<'a> Unindexed<'a> {
+    /// `key` is the document's place in the order of import.
+    pub(crate) fn new(author: i64, key: i64, document: &'a Document, cut: &'a Cut) -> Self {
+        Self {
+            author,
+            document: SegmentDocument {
+                id: &document.id,
+                date: document.date,
+                n: document.n,
+                sequence: key as u64,
+                content: &cut.content,
+                snippets: &cut.spans,
+            },
+        }
+    }
+}
+
+/// Content and snippets of a document, kept while it is indexed.
+pub(crate) struct Cut {
+    pub(crate) content: String,
+    pub(crate) spans: Vec<Span>,
+}
+
+impl Cut {
+    pub(crate) fn of(document: &Document) -> Self {
+        let content = document.content().into_owned();
+        let spans = snippets(&content);
+        Self { content, spans }
+    }
+}
+
+/// A segment and where it is stored.
+pub(crate) struct Held {
+    key: i64,
+    pub(crate) part: SegmentPart,
+}
+
+/// Makes segments of `documents`, those of one author side by side, and stores them. All texts go
+/// to the encoder together, whoever wrote them: it is fastest with many at once.
+pub(crate) fn add(
+    connection: &Connection,
+    documents: &[Unindexed<'_>],
+    encoder: Option<&dyn Encoder>,
+) -> Result<(), Error> {
+    for some in documents.chunks(DOCUMENTS_AT_ONCE) {
+        let mut vectors = match encoder {
+            Some(encoder) => {
+                let plain: Vec<_> = some.iter().map(|one| one.document.clone()).collect();
+                Some(Vectors::embed(&plain, encoder).map_err(Error::Encoder)?)
+            }
+            None => None,
+        };
+        for of_one in some.chunk_by(|a, b| a.author == b.author) {
+            let plain: Vec<_> = of_one.iter().map(|one| one.document.clone()).collect();
+            let snippets: usize = plain.iter().map(|document| document.snippets.len()).sum();
+            let theirs = vectors.as_mut().map(|all| Vectors {
+                encoder: all.encoder.clone(),
+                dimensions: all.dimensions,
+                documents: all.documents.drain(..plain.len()).collect(),
+                snippets: all.snippets.drain(..snippets).collect(),
+            });
+            let bytes = Segment::build(&plain, theirs.as_ref(), Analyzer::English)?;
+            let encoder = theirs.as_ref().map(|vectors| vectors.encoder.as_str());
+            insert(connection, of_one[0].author, plain.len(), encoder, &bytes)?;
+        }
+    }
+    Ok(())
+}
+
+/// All segments of an author, checked.
+pub(crate) fn load(connection: &Connection, author: i64, name: &str) -> Result<Vec<Held>, Error> {
+    let mut removed: HashMap<i64, Vec<u32>> = HashMap::new();
+    let mut statement = connection.prepare_cached(
+        "SELECT t.segment, t.document FROM tombstones t JOIN segments s ON s.key = t.segment
+         WHERE s.author = ?1",
+    )?;
+    let mut rows = statement.query([author])?;
+    while let Some(row) = rows.next()? {
+        removed.entry(row.get(0)?).or_default().push(row.get(1)?);
+    }
+    let mut statement =
+        connection.prepare_cached("SELECT key FROM segments WHERE author = ?1 ORDER BY key")?;
+    let keys: Vec<i64> = statement
+        .query_map([author], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut held = Vec::with_capacity(keys.len());
+    for key in keys {
+        let segment =
+            Segment::open(bytes(connection, key)?).map_err(|error| damaged(name, error))?;
+        let removed = removed.remove(&key).unwrap_or_default();
+        if removed.iter().any(|&at| at as usize >= segment.documents()) {
+            return Err(Error::Damaged(Damage::Disagreement {
+                author: name.to_owned(),
+            }));
+        }
+        let part = SegmentPart { segment, removed };
+        held.push(Held { key, part });
+    }
+    Ok(held)
+}
+
+/// A segment's bytes, read to where they stay: a row's value would be copied twice more, and it may
+/// have tens of megabytes.
+fn bytes(connection: &Connection, key: i64) -> Result<Arc<[u8]>, Error> {
+    let blob = connection.blob_open(MAIN_DB, "segments", "bytes", key, true)?;
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, blob.len()).collect();
+    if let Some(unshared) = Arc::get_mut(&mut bytes) {
+        blob.read_at_exact(unshared, 0)?;
+    }
+    Ok(bytes)
+}
+
+/// Ids of the documents that are indexed and not removed, in their order as strings; one that is
+/// indexed twice comes twice.
+pub(crate) fn ids(held: &[Held]) -> Vec<&str> {
+    let mut found = Vec::new();
+    for Held { part, .. } in held {
+        let removed: HashSet<u32> = part.removed.iter().copied().collect();
+        let left = (0..part.segment.documents()).filter(|&at| !removed.contains(&(at as u32)));
+        found.extend(left.map(|at| part.segment.id(at)));
+    }
+    found.sort_unstable();
+    found
+}
+
+/// Marks documents of an author as removed wherever they are indexed.
+pub(crate) fn bury(
+    connection: &Connection,
+    author: i64,
+    name: &str,
+    ids: &[String],
+) -> Result<(), Error> {
+    let mut insert = connection.prepare_cached("INSERT INTO tombstones VALUES (?1, ?2)")?;
+    let mut buried = 0;
+    for Held { key, part } in load(connection, author, name)? {
+        let removed: HashSet<u32> = part.removed.iter().copied().collect();
+        let positions: HashMap<&str, usize> = (0..part.segment.documents())
+            .filter(|&at| !removed.contains(&(at as u32)))
+            .map(|at| (part.segment.id(at), at))
+            .collect();
+        for at in ids.iter().filter_map(|id| positions.get(id.as_str())) {
+            insert.execute(params![key, *at as i64])?;
+            buried += 1;
+        }
+    }
+    if buried == ids.len() {
+        Ok(())
+    } else {
+        Err(Error::Damaged(Damage::Disagreement {
+            author: name.to_owned(),
+        }))
+    }
+}
+
+/// Writes the author's segments anew that hold removed documents: no byte of these stays in them.
+pub(crate) fn drop_buried(connection: &Connection, author: i64, name: &str) -> Result<(), Error> {
+    for held in load(connection, author, name)? {
+        if !held.part.removed.is_empty() {
+            replace(connection, author, &[held])?;
+        }
+    }
+    Ok(())
+}
+
+/// Merges the author's smallest segments if there are more than a handful, so that a search opens
+/// few and a document is written again only a few times in its life. Segments of which most is
+/// removed are written anew.
+pub(crate) fn tidy(connection: &Connection, author: i64, name: &str) -> Result<(), Error> {
+    let mut by_encoder: HashMap<Option<String>, Vec<Size>> = HashMap::new();
+    let mut mostly_removed = Vec::new();
+    for (encoder, size) in sizes(connection, author)? {
+        if size.removed * 2 > size.documents {
+            mostly_removed.push(size.key);
+        }
+        if size.bytes <= LARGEST_TO_MERGE {
+            by_encoder.entry(encoder).or_default().push(size);
+        }
+    }
+    let mut to_merge: Vec<Vec<i64>> = by_encoder
+        .into_values()
+        .filter(|sizes| sizes.len() > MOST_SEGMENTS)
+        .map(smallest)
+        .collect();
+    mostly_removed.retain(|key| !to_merge.iter().flatten().any(|merged| merged == key));
+    to_merge.extend(mostly_removed.into_iter().map(|key| vec![key]));
+    if to_merge.is_empty() {
+        return Ok(());
+    }
+    let mut held: HashMap<i64, Held> = load(connection, author, name)?
+        .into_iter()
+        .map(|held| (held.key, held))
+        .collect();
+    for keys in to_merge {
+        let some: Vec<Held> = keys.iter().filter_map(|key| held.remove(key)).collect();
+        replace(connection, author, &some)?;
+    }
+    Ok(())
+}
+
+/// What decides about a merge.
+struct Size {
+    key: i64,
+    documents: i64,
+    removed: i64,
+    bytes: u64,
+}
+
+fn sizes(connection: &Connection, author: i64) -> Result<Vec<(Option<String>, Size)>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT s.key, s.documents, (SELECT count(*) FROM tombstones t WHERE t.segment = s.key),
+                length(s.bytes), s.encoder
+         FROM segments s WHERE s.author = ?1",
+    )?;
+    let found = statement.query_map([author], |row| {
+        Ok((
+            row.get(4)?,
+            Size {
+                key: row.get(0)?,
+                documents: row.get(1)?,
+                removed: row.get(2)?,
+                bytes: row.get(3)?,
+            },
+        ))
+    })?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
+/// The smallest of `sizes`: as many as must go for few to remain, and further ones as long as
+/// none is larger than all before it together.
+fn smallest(mut sizes: Vec<Size>) -> Vec<i64> {
+    sizes.sort_by_key(|size| (size.bytes, size.key));
+    let must_go = sizes.len() - (SEGMENTS_AFTER_MERGE - 1);
+    let mut total = 0;
+    let mut chosen = Vec::new();
+    for size in sizes {
+        if chosen.len() >= must_go && size.bytes > total {
+            break;
+        }
+        total += size.bytes;
+        chosen.push(size.key);
+    }
+    chosen
+}
+
+/// Puts one segment in the place of some.
+fn replace(connection: &Connection, author: i64, held: &[Held]) -> Result<(), Error> {
+    let parts: Vec<SegmentPart> = held.iter().map(|held| held.part.clone()).collect();
+    let left = |part: &SegmentPart| part.segment.documents() - part.removed.len();
+    let documents = parts.iter().map(left).sum();
+    if documents > 0 {
+        let bytes = merge(&parts)?;
+        insert(
+            connection,
+            author,
+            documents,
+            parts[0].segment.encoder(),
+            &bytes,
+        )?;
+    }
+    let mut delete = connection.prepare_cached("DELETE FROM segments WHERE key = ?1")?;
+    for held in held {
+        delete.execute([held.key])?;
+    }
+    Ok(())
+}
+
+fn insert(
+    connection: &Connection,
+    author: i64,
+    documents: usize,
+    encoder: Option<&str>,
+    bytes: &[u8],
+) -> Result<(), Error> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO segments (author, documents, encoder, bytes) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    statement.execute(params![author, documents, encoder, bytes])?;
+    Ok(())
+}
+
+fn damaged(author: &str, error: idiolect_retrieval::SegmentError) -> Error {
+    Error::Damaged(Damage::Segment {
+        author: author.to_owned(),
+        error,
+    })
+}

@@ -1,0 +1,8 @@
+//! What an archive keeps, says, hides and withstands, asked through its public interface.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+mod format;
+mod model;
+mod questions;
+mod safety;

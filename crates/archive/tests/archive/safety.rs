@@ -1,0 +1,433 @@
+//! What the files of an archive let out, and what they withstand.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::common::{Letters, document, empty_archive, source};
+use idiolect_archive::{Archive, Damage, Error, FORMAT_VERSION, Finding};
+use idiolect_core::{Before, Encoder, EncoderError};
+use idiolect_retrieval::Past;
+use rusqlite::Connection;
+
+fn database(archive: &Archive) -> PathBuf {
+    archive.dir().join("archive.sqlite")
+}
+
+/// Whether any file in the archive's folder has these bytes.
+fn is_in_files(dir: &Path, bytes: &[u8]) -> bool {
+    std::fs::read_dir(dir).unwrap().any(|entry| {
+        let file = std::fs::read(entry.unwrap().path()).unwrap();
+        file.windows(bytes.len()).any(|window| window == bytes)
+    })
+}
+
+/// Runs itself under several masks, since the mask is the whole process's.
+#[cfg(unix)]
+#[test]
+fn files_are_their_owners_alone_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o7777;
+
+    if let Some(folder) = std::env::var_os("IDIOLECT_TEST_FOLDER") {
+        let dir = Path::new(&folder).join("made/archive");
+        let mut archive = Archive::create_or_open(&dir).unwrap();
+        archive
+            .import(&source("a"), &[document("ana", "1", "One.")], None)
+            .unwrap();
+        let files: Vec<_> = std::fs::read_dir(&dir).unwrap().flatten().collect();
+        assert_eq!(files.len(), 3, "database, log and shared memory");
+        for file in files {
+            assert_eq!(mode(&file.path()), 0o600, "{}", file.path().display());
+        }
+        assert_eq!(mode(&dir), 0o700);
+        assert_eq!(mode(dir.parent().unwrap()), 0o700);
+        assert_eq!(archive.check().unwrap().findings, []);
+        return;
+    }
+    for mask in ["000", "022", "277"] {
+        let folder = tempfile::tempdir().unwrap();
+        let status = std::process::Command::new("sh")
+            .args(["-c", "umask $0; exec \"$@\"", mask])
+            .arg(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "safety::files_are_their_owners_alone_whatever_the_umask",
+                "--nocapture",
+            ])
+            .env("IDIOLECT_TEST_FOLDER", folder.path())
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success(), "umask {mask}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn files_open_to_others_are_found() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, archive) = empty_archive();
+    let open = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(database(&archive), open).unwrap();
+    let findings = archive.check().unwrap().findings;
+    assert!(findings.contains(&Finding::Permissions {
+        path: database(&archive),
+        mode: 0o644,
+        expected: 0o600,
+    }));
+}
+
+#[test]
+fn there_is_an_archive_only_where_one_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("none");
+    for opened in [Archive::open(&dir), Archive::open_read_only(&dir)] {
+        let error = opened.err().unwrap();
+        assert!(matches!(&error, Error::NotFound { dir: found } if *found == dir));
+        assert!(error.hint().unwrap().contains("idiolect import"));
+    }
+    assert!(!dir.exists());
+    assert!(matches!(Archive::purge(&dir), Err(Error::NotFound { .. })));
+
+    // What an interruption of the very first moment leaves behind.
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(dir.join("archive.sqlite"), []).unwrap();
+    assert!(matches!(Archive::open(&dir), Err(Error::NotFound { .. })));
+    Archive::create_or_open(&dir).unwrap();
+    Archive::open_read_only(&dir).unwrap();
+}
+
+#[test]
+fn other_files_are_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let path = dir.join("archive.sqlite");
+    let text = "Not a database, though it is long enough to have a header. ".repeat(20);
+    std::fs::write(&path, &text).unwrap();
+    let refuses = || {
+        for error in [
+            Archive::open(dir).err(),
+            Archive::open_read_only(dir).err(),
+            Archive::create_or_open(dir).err(),
+            Archive::purge(dir).err(),
+        ] {
+            assert!(
+                matches!(error, Some(Error::NotAnArchive { .. })),
+                "{error:?}"
+            );
+        }
+    };
+    refuses();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+
+    std::fs::remove_file(&path).unwrap();
+    let other = Connection::open(&path).unwrap();
+    other
+        .execute_batch("CREATE TABLE recipes(name TEXT)")
+        .unwrap();
+    refuses();
+}
+
+#[test]
+fn a_newer_version_is_refused() {
+    let (_folder, archive) = empty_archive();
+    let dir = archive.dir().to_owned();
+    archive_sql(&archive, "PRAGMA user_version = 99");
+    drop(archive);
+    for opened in [
+        Archive::open(&dir),
+        Archive::open_read_only(&dir),
+        Archive::create_or_open(&dir),
+    ] {
+        let error = opened.err().unwrap();
+        assert!(matches!(
+            error,
+            Error::NewerVersion {
+                found: 99,
+                supported: FORMAT_VERSION
+            }
+        ));
+        assert!(error.hint().unwrap().contains("update idiolect"));
+    }
+    Archive::purge(&dir).unwrap();
+}
+
+fn archive_sql(archive: &Archive, sql: &str) {
+    Connection::open(database(archive))
+        .unwrap()
+        .execute_batch(sql)
+        .unwrap();
+}
+
+#[test]
+fn a_damaged_index_is_found_and_made_anew() {
+    let (_folder, mut archive) = empty_archive();
+    let documents = [document("ana", "1", "One."), document("bo", "1", "Two.")];
+    archive.import(&source("a"), &documents, None).unwrap();
+    let damages = [
+        "UPDATE segments SET bytes = zeroblob(100) WHERE key = 1",
+        "UPDATE segments SET bytes = substr(bytes, 1, 60) WHERE key = 1",
+        "DELETE FROM segments WHERE key = 1",
+        "INSERT INTO tombstones SELECT min(key), 7 FROM segments",
+    ];
+    for damage in damages {
+        archive_sql(&archive, damage);
+        let findings = archive.check().unwrap().findings;
+        assert_eq!(findings, [Finding::Index { authors: 1 }], "{damage}");
+        archive.rebuild(None).unwrap();
+        assert_eq!(archive.check().unwrap().findings, []);
+        archive_sql(
+            &archive,
+            "UPDATE segments SET key = key - (SELECT min(key) FROM segments) + 1",
+        );
+    }
+    archive_sql(&archive, damages[0]);
+    let error = archive.past("ana", &Before::Now).err().unwrap();
+    assert!(matches!(
+        error,
+        Error::Damaged(Damage::Segment { ref author, .. }) if author == "ana"
+    ));
+    assert!(error.hint().unwrap().contains("idiolect rebuild"));
+    assert_eq!(archive.past("bo", &Before::Now).unwrap().documents(), 1);
+}
+
+#[test]
+fn a_truncated_database_is_an_error() {
+    let (_folder, mut archive) = empty_archive();
+    let documents: Vec<_> = (0..200)
+        .map(|at| document("ana", &at.to_string(), &"A garden in the rain. ".repeat(20)))
+        .collect();
+    archive.import(&source("a"), &documents, None).unwrap();
+    let (dir, path) = (archive.dir().to_owned(), database(&archive));
+    drop(archive);
+    let whole = std::fs::read(&path).unwrap();
+    for kept in [200, 8_192, 20_000, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..kept]).unwrap();
+        let asked = Archive::open_read_only(&dir).and_then(|archive| {
+            let past = archive.past("ana", &Before::Now)?;
+            let mut read = 0;
+            past.visit(&mut |_| read += 1)?;
+            Ok(read)
+        });
+        match asked {
+            Ok(read) => assert_eq!(read, documents.len(), "{kept}"),
+            Err(error) => assert!(!error.to_string().contains("garden"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn a_broken_archive_can_be_purged() {
+    let (_folder, mut archive) = empty_archive();
+    archive
+        .import(&source("a"), &[document("ana", "1", "One.")], None)
+        .unwrap();
+    let (dir, path) = (archive.dir().to_owned(), database(&archive));
+    drop(archive);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[100..4_000].fill(0xAA);
+    std::fs::write(&path, bytes).unwrap();
+    let error = Archive::open(&dir)
+        .and_then(|archive| archive.authors())
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::Damaged(Damage::Database(_))),
+        "{error:?}"
+    );
+    assert!(error.hint().unwrap().contains("idiolect purge"));
+    Archive::purge(&dir).unwrap();
+    assert!(!dir.exists());
+}
+
+#[test]
+fn a_removed_sentence_is_in_no_file() {
+    let (_folder, mut archive) = empty_archive();
+    let kept = document("ana", "1", "The garden was quiet.");
+    let secret = document(
+        "ana",
+        "secret-id",
+        "Nobody knows about the quagmire at Zzyzx.",
+    );
+    archive
+        .import(&source("a"), std::slice::from_ref(&kept), Some(&Letters))
+        .unwrap();
+    archive
+        .import(&source("b"), &[secret], Some(&Letters))
+        .unwrap();
+    let dir = archive.dir().to_owned();
+    let traces: [&[u8]; 4] = [b"Nobody knows about", b"quagmir", b"zzyzx", b"secret-id"];
+    for trace in traces {
+        assert!(
+            is_in_files(&dir, trace),
+            "{}",
+            String::from_utf8_lossy(trace)
+        );
+    }
+
+    // While somebody still reads the earlier state it cannot be wiped out.
+    let past = archive.past("ana", &Before::Now).unwrap();
+    let removal = archive.remove_source(2).unwrap();
+    assert_eq!((removal.documents, removal.erased), (1, false));
+    drop(past);
+    assert!(archive.erase().unwrap());
+    for trace in traces {
+        assert!(
+            !is_in_files(&dir, trace),
+            "{}",
+            String::from_utf8_lossy(trace)
+        );
+    }
+    assert_eq!(archive.documents("ana").unwrap(), [kept]);
+    assert_eq!(archive.check().unwrap().findings, []);
+}
+
+#[test]
+fn purge_deletes_what_was_made_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("archive");
+    drop(Archive::create_or_open(&dir).unwrap());
+    let notes = dir.join("notes.txt");
+    std::fs::write(&notes, "mine").unwrap();
+    Archive::purge(&dir).unwrap();
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 1);
+    assert_eq!(std::fs::read_to_string(&notes).unwrap(), "mine");
+
+    std::fs::remove_file(&notes).unwrap();
+    drop(Archive::create_or_open(&dir).unwrap());
+    assert!(Archive::purge(&dir).unwrap().contains(&dir));
+    assert!(!dir.exists());
+}
+
+/// Does something in the middle of an import, then embeds or fails.
+struct Meanwhile<F: Fn() -> Result<(), EncoderError> + Send + Sync>(F);
+
+impl<F: Fn() -> Result<(), EncoderError> + Send + Sync> Encoder for Meanwhile<F> {
+    fn identity(&self) -> &str {
+        Letters.identity()
+    }
+    fn dimensions(&self) -> usize {
+        Letters.dimensions()
+    }
+    fn embed(&self, texts: &[&str]) -> Result<Vec<Vec<f32>>, EncoderError> {
+        (self.0)()?;
+        Letters.embed(texts)
+    }
+}
+
+#[test]
+fn a_failed_import_leaves_nothing() {
+    let (_folder, mut archive) = empty_archive();
+    let one = document("ana", "1", "One.");
+    archive
+        .import(&source("a"), std::slice::from_ref(&one), None)
+        .unwrap();
+    let more = [
+        document("ana", "1", "Changed."),
+        document("bo", "2", "Two."),
+    ];
+
+    let failing = Meanwhile(|| Err("no memory".into()));
+    let error = archive
+        .import(&source("b"), &more, Some(&failing))
+        .unwrap_err();
+    assert_eq!(error.to_string(), "the encoder failed: no memory");
+    let panicking = Meanwhile(|| panic!("in the middle"));
+    let panic = catch_unwind(AssertUnwindSafe(|| {
+        archive.import(&source("b"), &more, Some(&panicking))
+    }));
+    assert!(panic.is_err());
+
+    let dir = archive.dir().to_owned();
+    drop(archive);
+    let mut archive = Archive::open(&dir).unwrap();
+    assert_eq!(archive.sources().unwrap().len(), 1);
+    assert_eq!(archive.authors().unwrap().len(), 1);
+    assert_eq!(archive.documents("ana").unwrap(), [one]);
+    assert_eq!(archive.check().unwrap().findings, []);
+    let outcome = archive.import(&source("b"), &more, Some(&Letters)).unwrap();
+    assert_eq!((outcome.added, outcome.updated), (1, 1));
+}
+
+#[test]
+fn a_reader_sees_one_state_while_another_writes() {
+    let (_folder, mut archive) = empty_archive();
+    let one = document("ana", "1", "One.");
+    archive
+        .import(&source("a"), &[one], Some(&Letters))
+        .unwrap();
+    let dir = archive.dir().to_owned();
+    let reader = Archive::open_read_only(&dir).unwrap();
+    let past = reader.past("ana", &Before::Now).unwrap();
+
+    let during = Meanwhile(|| {
+        let reader = Archive::open_read_only(&dir)?;
+        let seen = reader.past("ana", &Before::Now)?;
+        assert_eq!(seen.documents(), 1);
+        assert_eq!(reader.document(None, "1")?.text, "One.");
+
+        let mut second = Archive::open(&dir)?;
+        second.wait_at_most(Duration::ZERO)?;
+        let refused = second.import(&source("b"), &[document("bo", "1", "No.")], None);
+        assert!(matches!(refused, Err(Error::Locked)));
+        Ok(())
+    });
+    let two = [
+        document("ana", "1", "Changed."),
+        document("ana", "2", "Two."),
+    ];
+    archive.import(&source("a"), &two, Some(&during)).unwrap();
+
+    let mut seen = Vec::new();
+    past.visit(&mut |document| seen.push(document.text.clone()))
+        .unwrap();
+    assert_eq!(seen, ["One."], "what was opened before stays as it was");
+    let now = reader.past("ana", &Before::Now).unwrap();
+    assert_eq!(now.documents(), 2);
+}
+
+#[test]
+fn writers_take_turns() {
+    let (_folder, archive) = empty_archive();
+    let dir = archive.dir().to_owned();
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let dir = &dir;
+            scope.spawn(move || {
+                let mut archive = Archive::create_or_open(dir).unwrap();
+                for at in 0..5 {
+                    let one = document(&format!("author {writer}"), &at.to_string(), "A letter.");
+                    let from = source(&writer.to_string());
+                    archive.import(&from, &[one], Some(&Letters)).unwrap();
+                }
+            });
+        }
+    });
+    let authors = archive.authors().unwrap();
+    assert_eq!(authors.len(), 4);
+    assert!(authors.iter().all(|author| author.documents == 5));
+    assert_eq!(archive.check().unwrap().findings, []);
+}
+
+#[test]
+fn several_may_make_the_same_archive_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("archive");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| Archive::create_or_open(&dir).map(drop).unwrap());
+        }
+    });
+    assert_eq!(Archive::open(&dir).unwrap().authors().unwrap(), []);
+}
+
+#[test]
+fn what_is_open_for_reading_is_not_changed() {
+    let (_folder, archive) = empty_archive();
+    let mut reader = Archive::open_read_only(archive.dir()).unwrap();
+    let error = reader
+        .import(&source("a"), &[document("ana", "1", "One.")], None)
+        .unwrap_err();
+    assert!(matches!(error, Error::ReadOnly), "{error:?}");
+    assert!(error.hint().is_some());
+}
