@@ -30,6 +30,7 @@ mod signature;
 mod significance;
 mod student;
 mod table;
+mod unicode;
 mod verification;
 mod wordnet;
 

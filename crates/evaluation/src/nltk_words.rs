@@ -2,8 +2,9 @@
 //! their order. Texts are slices of characters; every pass returns the rewritten text.
 
 use crate::python::is_space;
+use crate::unicode::{is_decimal, is_word};
 
-/// The tokens of a whole text (it is not cut into sentences first).
+/// The words and marks of a whole text, which is not cut into sentences first: METEOR's tokens.
 pub fn nltk_words(text: &str) -> Vec<String> {
     let mut text: Vec<char> = text.chars().collect();
     text = starting_quotes(&text);
@@ -82,15 +83,14 @@ fn punctuation(text: &[char]) -> Vec<char> {
     let mut out = Vec::with_capacity(text.len() + 16);
     let mut at = 0;
     while at < text.len() {
-        match text[at..] {
-            [mark @ (':' | ','), next, ..] if !is_decimal(next) => {
-                out.extend([' ', mark, ' ', next]);
-                at += 2;
-            }
-            _ => {
-                out.push(text[at]);
-                at += 1;
-            }
+        if let [mark @ (':' | ','), next, ..] = text[at..]
+            && !is_decimal(next)
+        {
+            out.extend([' ', mark, ' ', next]);
+            at += 2;
+        } else {
+            out.push(text[at]);
+            at += 1;
         }
     }
     if let Some(&mark @ (':' | ',')) = out.last() {
@@ -186,7 +186,7 @@ fn contractions(mut text: Vec<char>) -> Vec<char> {
     ];
     for (first, second) in WORDS {
         text = split_contraction(&text, first, second, |text, start| {
-            start == 0 || !is_word(text[start - 1])
+            start == 0 || !is_letter(text[start - 1])
         });
     }
     for second in ["is", "was"] {
@@ -213,7 +213,7 @@ fn split_contraction(
             && match text.get(at + length) {
                 // `wanna` alone must be followed by white space.
                 Some(&next) if first == "wan" => is_space(next),
-                Some(&next) => !is_word(next),
+                Some(&next) => !is_letter(next),
                 None => first != "wan",
             };
         if fits {
@@ -325,15 +325,7 @@ fn starts_with(text: &[char], lower: &str) -> bool {
     })
 }
 
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_' || matches!(c, '\u{300}'..='\u{36f}')
-}
-
-/// Decimal digits (Nd). The standard library knows only the wider class of all numerals; what is in
-/// it beyond Nd is listed where it is common.
-fn is_decimal(c: char) -> bool {
-    c.is_ascii_digit()
-        || (!c.is_ascii()
-            && c.is_numeric()
-            && !matches!(c, '²' | '³' | '¹' | '¼'..='¾' | '\u{2070}'..='\u{218b}' | '\u{2460}'..='\u{249b}' | '\u{24ea}'..='\u{24ff}' | '\u{2776}'..='\u{2793}' | '\u{3007}'..='\u{32bf}'))
+/// What Python's older module takes for a part of a word where it looks for a word's edge.
+fn is_letter(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }

@@ -90,6 +90,7 @@ def pairs(count, seed):
         ("word " * 60, "word " * 45), ("a b " * 40, "b a " * 40), ("x\ny\nz x", "z\ny x\nx"), ("one\n\n\ntwo", "two\none"), ("日本語のテキスト", "日本語テキスト"),
         ("He said \"hello.\"", "He said ''hello''."), ("end.", "end. )"), ("a.b.c,d,e", "a.b,c.d,,e"), ("\"quoted\" start", "`quoted' start"),
         ("the the the cat", "the cat the"), ("x" * 70, "x" * 65 + "y"), ("K\u212a k İ i", "k K i İ"),
+        ("it's '² ❤\ufe0f's '\u0301e", "'² ❤\ufe0f's it 's 'é"), ("at 5:٣ or 5:²", "5:٣ 5:² ,: :"),
     ]
     while len(made) < count:
         lexicon = [invented(rng) for _ in range(rng.choice([3, 8, 25]))] if rng.random() < 0.5 else COMMON
