@@ -1,1 +1,6 @@
 //! Weak labels, tasks, mixtures and the training loop
+
+pub mod examples;
+pub mod fit;
+pub mod labels;
+pub mod pairs;
