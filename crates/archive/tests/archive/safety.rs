@@ -421,6 +421,31 @@ fn several_may_make_the_same_archive_at_once() {
     assert_eq!(Archive::open(&dir).unwrap().authors().unwrap(), []);
 }
 
+/// For a user whom permissions bind, SQLite can make no log beside the database here.
+#[cfg(unix)]
+#[test]
+fn an_archive_where_nothing_can_be_written_is_read() {
+    use std::os::unix::fs::PermissionsExt;
+    let allow = |path: &Path, mode: u32| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let (_folder, mut archive) = empty_archive();
+    let one = document("ana", "1", "One.");
+    archive
+        .import(&source("a"), std::slice::from_ref(&one), None)
+        .unwrap();
+    let (dir, path) = (archive.dir().to_owned(), database(&archive));
+    drop(archive);
+    allow(&path, 0o400);
+    allow(&dir, 0o500);
+    let read = Archive::open_read_only(&dir).and_then(|archive| {
+        archive.past("ana", &Before::Now)?;
+        archive.documents("ana")
+    });
+    allow(&dir, 0o700);
+    assert_eq!(read.unwrap(), [one]);
+}
+
 #[test]
 fn what_is_open_for_reading_is_not_changed() {
     let (_folder, archive) = empty_archive();
