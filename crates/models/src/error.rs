@@ -134,7 +134,9 @@ impl Error {
             Self::MissingFile { .. } => {
                 "a model folder holds config.json, tokenizer.json and model.safetensors"
             }
-            Self::Architecture { .. } => "T5-like models are read here; encoders go to --encoder",
+            Self::Architecture { .. } => {
+                "--model takes folders of a T5, --encoder those of Model2Vec"
+            }
             Self::MissingTensor { .. } | Self::Shape { .. } | Self::Weights { .. } => {
                 "config.json and model.safetensors do not belong together, or a copy broke off"
             }

@@ -2,18 +2,23 @@
 
 #[cfg(feature = "builtin")]
 mod builtin;
+mod decoding;
 mod device;
 mod error;
 pub mod folder;
+mod generate;
 mod parameters;
 mod seq2seq;
+mod static_encoder;
 pub mod t5;
 mod tokenizer;
 
+pub use decoding::{Decoding, EarlyStopping, Generated, Strategy};
 pub use device::device;
 pub use error::Error;
 pub use parameters::{Parameter, Parameters, Precision};
 pub use seq2seq::{Seq2Seq, save};
+pub use static_encoder::{StaticEncoder, StaticVectors};
 pub use t5::{Batch, Config, T5, Targets};
 pub use tokenizer::Tokenizer;
 

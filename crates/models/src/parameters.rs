@@ -41,17 +41,15 @@ impl Parameter {
 
     /// A parameter of these values; one dimension makes a vector, two a matrix.
     pub fn new(values: Vec<f32>, shape: &[usize], device: &Device) -> Self {
-        match *shape {
-            [n] => Self::Vector(Tensor::from_data(TensorData::new(values, [n]), device)),
-            _ => {
-                let columns = shape.last().copied().unwrap_or(1);
-                let rows = values.len() / columns.max(1);
-                Self::Matrix(Tensor::from_data(
-                    TensorData::new(values, [rows, columns]),
-                    device,
-                ))
-            }
+        if let [n] = *shape {
+            return Self::Vector(Tensor::from_data(TensorData::new(values, [n]), device));
         }
+        let columns = shape.last().copied().unwrap_or(1);
+        let rows = values.len() / columns.max(1);
+        Self::Matrix(Tensor::from_data(
+            TensorData::new(values, [rows, columns]),
+            device,
+        ))
     }
 }
 
@@ -116,34 +114,23 @@ impl Parameters {
         Ok(found)
     }
 
-    /// The bytes of a safetensors file, in F32 or, half as large, BF16.
+    /// The bytes of a safetensors file.
     ///
     /// # Errors
     /// [`Error::Execution`], [`Error::Weights`].
     pub fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, Error> {
         let mut stored = Vec::with_capacity(self.0.len());
         for (name, parameter) in &self.0 {
-            let values = parameter.values()?;
-            let bytes: Vec<u8> = match precision {
-                Precision::F32 => values.iter().flat_map(|v| v.to_le_bytes()).collect(),
-                Precision::Bf16 => values
-                    .iter()
-                    .flat_map(|&v| half::bf16::from_f32(v).to_le_bytes())
-                    .collect(),
-            };
-            stored.push((name.clone(), parameter.shape(), bytes));
+            let (kind, bytes) = precision.store(&parameter.values()?);
+            stored.push((name.clone(), kind, parameter.shape(), bytes));
         }
-        let kind = match precision {
-            Precision::F32 => Dtype::F32,
-            Precision::Bf16 => Dtype::BF16,
-        };
         let failed = |source| Error::Weights {
             file: "model.safetensors".into(),
             source,
         };
         let mut views = Vec::with_capacity(stored.len());
-        for (name, shape, bytes) in &stored {
-            let view = TensorView::new(kind, shape.clone(), bytes).map_err(failed)?;
+        for (name, kind, shape, bytes) in &stored {
+            let view = TensorView::new(*kind, shape.clone(), bytes).map_err(failed)?;
             views.push((name.as_str(), view));
         }
         let metadata = [("format".to_owned(), "pt".to_owned())].into();
@@ -158,6 +145,34 @@ pub enum Precision {
     F32,
     /// Two bytes a number, eight bits of mantissa.
     Bf16,
+    /// Two bytes a number, eleven bits of mantissa, up to 65,504.
+    F16,
+}
+
+impl Precision {
+    /// Numbers as a safetensors file holds them.
+    pub(crate) fn store(self, values: &[f32]) -> (Dtype, Vec<u8>) {
+        match self {
+            Self::F32 => (
+                Dtype::F32,
+                values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+            ),
+            Self::Bf16 => (
+                Dtype::BF16,
+                values
+                    .iter()
+                    .flat_map(|&v| half::bf16::from_f32(v).to_le_bytes())
+                    .collect(),
+            ),
+            Self::F16 => (
+                Dtype::F16,
+                values
+                    .iter()
+                    .flat_map(|&v| half::f16::from_f32(v).to_le_bytes())
+                    .collect(),
+            ),
+        }
+    }
 }
 
 /// The numbers of one stored tensor, all finite.

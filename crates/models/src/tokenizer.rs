@@ -49,6 +49,11 @@ impl Tokenizer {
             .map_or(0, |&id| id as usize + 1)
     }
 
+    /// Every token as it stands in the vocabulary, added ones included.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = String> {
+        self.0.get_vocab(true).into_keys()
+    }
+
     /// Id of a token as it stands in the vocabulary.
     pub fn id_of(&self, token: &str) -> Option<u32> {
         self.0.token_to_id(token)

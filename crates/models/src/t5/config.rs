@@ -129,10 +129,11 @@ impl Config {
         self.num_heads * self.d_kv
     }
 
-    /// Whether decoder outputs are scaled by d_model^-½.
+    /// Whether decoder outputs are scaled by d_model^-½. An mT5 never does, though its config may
+    /// say that it is tied.
     pub fn scales_outputs(&self) -> bool {
         self.scale_decoder_outputs
-            .unwrap_or(self.tie_word_embeddings)
+            .unwrap_or(self.tie_word_embeddings && self.model_type != "mt5")
     }
 
     /// Longest output in tokens; as long as the input where the config does not say.

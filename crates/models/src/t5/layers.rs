@@ -46,11 +46,7 @@ pub(super) struct Norm {
 }
 
 impl Norm {
-    pub(super) fn new(
-        config: &Config,
-        parameters: &Parameters,
-        path: &str,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(config: &Config, parameters: &Parameters, path: &str) -> Result<Self, Error> {
         Ok(Self {
             weight: parameters.vector(&format!("{path}.weight"), config.d_model)?,
             epsilon: config.layer_norm_epsilon,
@@ -80,11 +76,7 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    pub(super) fn new(
-        config: &Config,
-        parameters: &Parameters,
-        path: &str,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(config: &Config, parameters: &Parameters, path: &str) -> Result<Self, Error> {
         let (inner, width) = (config.inner(), config.d_model);
         Ok(Self {
             q: parameters.matrix(&format!("{path}.q.weight"), [inner, width])?,
@@ -144,10 +136,7 @@ impl Attention {
         let total = weights.clone().sum_dim(3);
         let mixed = dropout(weights, training).matmul(values) / total;
         let inner = self.o.dims()[1];
-        linear(
-            mixed.swap_dims(1, 2).reshape([rows, width, inner]),
-            &self.o,
-        )
+        linear(mixed.swap_dims(1, 2).reshape([rows, width, inner]), &self.o)
     }
 
     fn split(&self, x: Tensor<3>) -> Tensor<4> {
@@ -167,11 +156,7 @@ pub(super) struct FeedForwardLayer {
 }
 
 impl FeedForwardLayer {
-    pub(super) fn new(
-        config: &Config,
-        parameters: &Parameters,
-        path: &str,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(config: &Config, parameters: &Parameters, path: &str) -> Result<Self, Error> {
         let kind = config.feed_forward().ok_or(Error::Config {
             file: "config.json".into(),
             defect: "feed_forward_proj is unknown",

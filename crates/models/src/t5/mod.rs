@@ -16,8 +16,8 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 pub use cache::Cache;
 pub use config::{Activation, Config, FeedForward};
 pub use init::random_parameters;
-pub use loss::Targets;
 use layers::{Attention, FeedForwardLayer, Norm, Training, dropout, linear};
+pub use loss::Targets;
 use position::PositionBias;
 
 use crate::{Error, Parameters};

@@ -97,8 +97,8 @@ fn bucket(distance: usize, buckets: usize, max_distance: usize) -> usize {
         return distance;
     }
     // f32 throughout, as in the reference: the buckets' borders depend on it.
-    let share = (distance as f32 / exact as f32).ln()
-        / ((max_distance as f64 / exact as f64).ln() as f32);
+    let share =
+        (distance as f32 / exact as f32).ln() / ((max_distance as f64 / exact as f64).ln() as f32);
     let grown = exact + (share * (buckets - exact) as f32) as usize;
     grown.min(buckets - 1)
 }
@@ -106,6 +106,28 @@ fn bucket(distance: usize, buckets: usize, max_distance: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn buckets_are_those_of_transformers() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/position_buckets.json")).unwrap();
+        let first = golden["first_distance"].as_i64().unwrap();
+        for (i, bucket) in golden["bidirectional"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .enumerate()
+        {
+            let relative = first + i as i64;
+            let found = bidirectional_bucket(relative, 32, 128);
+            assert_eq!(found as u64, bucket.as_u64().unwrap(), "{relative}");
+        }
+        for (i, bucket) in golden["causal"].as_array().unwrap().iter().enumerate() {
+            let distance = (-first - i as i64).max(0) as usize;
+            let found = causal_bucket(distance, 32, 128);
+            assert_eq!(found as u64, bucket.as_u64().unwrap(), "{distance}");
+        }
+    }
 
     #[test]
     fn causal_buckets_use_all_buckets_for_the_past() {

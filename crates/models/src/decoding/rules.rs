@@ -1,0 +1,142 @@
+use super::Decoding;
+
+/// What forbids tokens or makes them less likely, whatever the strategy.
+#[derive(Debug, Clone)]
+pub(super) struct Rules {
+    /// Length of start token and prefix together.
+    given: usize,
+    pub(super) end: u32,
+    pub(super) max_tokens: usize,
+    min_tokens: usize,
+    no_repeat_ngram: usize,
+    repetition_penalty: f32,
+}
+
+impl Rules {
+    pub(super) fn new(given: usize, end: u32, decoding: &Decoding) -> Self {
+        Self {
+            given,
+            end,
+            max_tokens: decoding.max_tokens,
+            min_tokens: decoding.min_tokens,
+            no_repeat_ngram: decoding.no_repeat_ngram,
+            repetition_penalty: decoding.repetition_penalty,
+        }
+    }
+
+    /// How many of a sequence's tokens were generated.
+    pub(super) fn generated(&self, sequence: &[u32]) -> usize {
+        sequence.len() - self.given
+    }
+
+    /// What was generated of a sequence, without the end token.
+    pub(super) fn output<'a>(&self, sequence: &'a [u32]) -> &'a [u32] {
+        let generated = &sequence[self.given..];
+        match generated.split_last() {
+            Some((&last, before)) if last == self.end => before,
+            _ => generated,
+        }
+    }
+
+    /// Whether [`Rules::apply`] changes nothing at any length.
+    pub(super) fn is_empty(&self) -> bool {
+        self.repetition_penalty == 1.0 && self.no_repeat_ngram == 0 && self.min_tokens == 0
+    }
+
+    /// Changes the scores of what may follow `sequence` (start token and prefix included), in the
+    /// order of `transformers`: penalty, n-grams, end. Forbidden is minus infinity.
+    pub(super) fn apply(&self, sequence: &[u32], scores: &mut [f32]) {
+        if self.repetition_penalty != 1.0 {
+            self.penalize(sequence, scores);
+        }
+        if self.no_repeat_ngram > 0 {
+            self.forbid_ngrams(sequence, scores);
+        }
+        if self.generated(sequence) < self.min_tokens {
+            scores[self.end as usize] = f32::NEG_INFINITY;
+        }
+    }
+
+    /// Once for each distinct token: a positive score is divided, a negative one multiplied.
+    fn penalize(&self, sequence: &[u32], scores: &mut [f32]) {
+        let mut seen = sequence.to_vec();
+        seen.sort_unstable();
+        seen.dedup();
+        for token in seen {
+            let score = &mut scores[token as usize];
+            *score = if *score < 0.0 {
+                *score * self.repetition_penalty
+            } else {
+                *score / self.repetition_penalty
+            };
+        }
+    }
+
+    /// What followed the last n − 1 tokens at an earlier place must not follow them again.
+    fn forbid_ngrams(&self, sequence: &[u32], scores: &mut [f32]) {
+        let context = self.no_repeat_ngram - 1;
+        if sequence.len() < context {
+            return;
+        }
+        let last = &sequence[sequence.len() - context..];
+        for ngram in sequence.windows(self.no_repeat_ngram) {
+            if ngram.starts_with(last) {
+                scores[ngram[context] as usize] = f32::NEG_INFINITY;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scores_after(sequence: &[u32], decoding: &Decoding) -> Vec<f32> {
+        let mut scores = vec![2.0, -2.0, 1.0, 0.0];
+        Rules::new(1, 1, decoding).apply(sequence, &mut scores);
+        scores
+    }
+
+    #[test]
+    fn a_penalty_counts_once_a_token_and_makes_both_signs_worse() {
+        let decoding = Decoding {
+            repetition_penalty: 2.0,
+            ..Decoding::default()
+        };
+        assert_eq!(
+            scores_after(&[0, 1, 0, 0], &decoding),
+            [1.0, -4.0, 1.0, 0.0]
+        );
+    }
+
+    #[test]
+    fn no_pair_of_tokens_comes_twice() {
+        let decoding = Decoding {
+            no_repeat_ngram: 2,
+            ..Decoding::default()
+        };
+        let found = scores_after(&[0, 2, 3, 2, 0, 2], &decoding);
+        assert_eq!(found, [f32::NEG_INFINITY, -2.0, 1.0, f32::NEG_INFINITY]);
+        assert_eq!(scores_after(&[0], &decoding), [2.0, -2.0, 1.0, 0.0]);
+    }
+
+    #[test]
+    fn one_grams_forbid_every_token_seen() {
+        let decoding = Decoding {
+            no_repeat_ngram: 1,
+            ..Decoding::default()
+        };
+        let found = scores_after(&[0, 2], &decoding);
+        assert_eq!(found, [f32::NEG_INFINITY, -2.0, f32::NEG_INFINITY, 0.0]);
+    }
+
+    #[test]
+    fn the_end_waits_for_the_least_number_of_tokens() {
+        let decoding = Decoding {
+            min_tokens: 2,
+            ..Decoding::default()
+        };
+        assert_eq!(scores_after(&[0, 2], &decoding)[1], f32::NEG_INFINITY);
+        assert_eq!(scores_after(&[0, 2, 2], &decoding)[1], -2.0);
+    }
+}
