@@ -1,0 +1,151 @@
+//! What a run can be continued from: weights, optimiser, position, seed, written whole or not at
+//! all.
+
+use std::path::Path;
+
+use burn::tensor::{Device, TensorData};
+use idiolect_models::{Parameter, Parameters};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+
+use super::{TrainError, optimizer::Optimizing};
+
+/// Everything of a position but the tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Position {
+    /// Format of the checkpoint.
+    pub version: u32,
+    /// Optimiser steps made.
+    pub step: u64,
+    /// Seed of the run.
+    pub seed: u64,
+    /// The optimiser, as it was set.
+    pub optimizer: super::OptimizerKind,
+    /// Seconds of training behind it.
+    pub seconds: f64,
+}
+
+/// The only format there is.
+pub(super) const VERSION: u32 = 1;
+const FOLDER: &str = "checkpoint";
+const DRAFT: &str = "checkpoint.partial";
+const OLD: &str = "checkpoint.old";
+
+/// Writes `OUT/checkpoint` anew. A crash at any moment leaves the old one or the new one.
+pub(super) fn write(
+    out: &Path,
+    position: &Position,
+    parameters: &Parameters,
+    optimizing: &Optimizing,
+) -> Result<(), TrainError> {
+    let mut stored: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    for (name, parameter) in &parameters.0 {
+        let bytes = bytes_of(&parameter.values()?);
+        stored.push((format!("model/{name}"), parameter.shape(), bytes));
+    }
+    for (name, data) in optimizing.tensors() {
+        let shape = data.shape().to_vec();
+        let values = data.iter::<f32>().collect::<Vec<_>>();
+        stored.push((format!("optimizer/{name}"), shape, bytes_of(&values)));
+    }
+    let weights = |source| idiolect_models::Error::Weights {
+        file: out.join(FOLDER),
+        source,
+    };
+    let mut views = Vec::with_capacity(stored.len());
+    for (name, shape, bytes) in &stored {
+        views.push((
+            name.as_str(),
+            TensorView::new(Dtype::F32, shape.clone(), bytes).map_err(weights)?,
+        ));
+    }
+    let tensors = safetensors::serialize(views, None).map_err(weights)?;
+    let json = serde_json::to_vec_pretty(position).map_err(|error| TrainError::File(error.into()))?;
+
+    let draft = out.join(DRAFT);
+    let file = TrainError::File;
+    remove(&draft)?;
+    fs_err::create_dir_all(&draft).map_err(file)?;
+    write_through(&draft.join("tensors.safetensors"), &tensors)?;
+    write_through(&draft.join("position.json"), &json)?;
+    remove(&out.join(OLD))?;
+    if out.join(FOLDER).exists() {
+        fs_err::rename(out.join(FOLDER), out.join(OLD)).map_err(file)?;
+    }
+    fs_err::rename(&draft, out.join(FOLDER)).map_err(file)?;
+    remove(&out.join(OLD))
+}
+
+/// Reads the checkpoint of a run; `None` where it has none yet.
+pub(super) fn read(
+    out: &Path,
+    parameters: &mut Parameters,
+    optimizing: &mut Optimizing,
+    device: &Device,
+) -> Result<Option<Position>, TrainError> {
+    // A crash between the two renames leaves only the old one.
+    let Some(folder) = [FOLDER, OLD]
+        .map(|name| out.join(name))
+        .into_iter()
+        .find(|folder| folder.join("position.json").exists())
+    else {
+        return Ok(None);
+    };
+    let unfit = |why| TrainError::Checkpoint {
+        file: folder.clone(),
+        why,
+    };
+    let json = fs_err::read(folder.join("position.json")).map_err(TrainError::File)?;
+    let position: Position =
+        serde_json::from_slice(&json).map_err(|_| unfit("position.json cannot be understood"))?;
+    if position.version != VERSION {
+        return Err(unfit("it was written by another version"));
+    }
+    let bytes = fs_err::read(folder.join("tensors.safetensors")).map_err(TrainError::File)?;
+    let tensors =
+        SafeTensors::deserialize(&bytes).map_err(|_| unfit("tensors.safetensors is damaged"))?;
+    let mut states = Vec::new();
+    for (name, view) in tensors.iter() {
+        if let Some(name) = name.strip_prefix("optimizer/") {
+            let data = TensorData::new(values_of(view.data()), view.shape().to_vec());
+            states.push((name.to_owned(), data));
+        }
+    }
+    for (name, parameter) in &mut parameters.0 {
+        let view = tensors
+            .tensor(&format!("model/{name}"))
+            .map_err(|_| unfit("a weight is missing"))?;
+        if view.shape() != parameter.shape() {
+            return Err(unfit("a weight has another shape"));
+        }
+        *parameter = Parameter::new(values_of(view.data()), view.shape(), device);
+    }
+    if position.step > 0 && !optimizing.restore(parameters, states, position.step, device) {
+        return Err(unfit("the optimiser's state is incomplete"));
+    }
+    Ok(Some(position))
+}
+
+fn bytes_of(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn values_of(bytes: &[u8]) -> Vec<f32> {
+    let (values, _) = bytes.as_chunks::<4>();
+    values.iter().map(|&value| f32::from_le_bytes(value)).collect()
+}
+
+fn write_through(file: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    use std::io::Write;
+
+    let mut opened = fs_err::File::create(file).map_err(TrainError::File)?;
+    opened.write_all(bytes).map_err(TrainError::File)?;
+    opened.sync_all().map_err(TrainError::File)
+}
+
+fn remove(folder: &Path) -> Result<(), TrainError> {
+    match fs_err::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(TrainError::File(error)),
+        _ => Ok(()),
+    }
+}

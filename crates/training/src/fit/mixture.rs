@@ -1,0 +1,184 @@
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+
+/// What a model eats: ids in, ids out. What they mean is the task's business.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Features {
+    /// Encoder input, end token included if the task wants one.
+    pub input: Vec<u32>,
+    /// Target, likewise.
+    pub target: Vec<u32>,
+}
+
+/// A task's examples as features, under its name.
+#[derive(Debug, Clone)]
+pub struct TaskData {
+    /// For progress and metrics.
+    pub name: String,
+    /// The share of examples drawn from it, relative to the other tasks'.
+    pub rate: f64,
+    /// What is drawn.
+    pub features: Vec<Features>,
+}
+
+/// Draws batches from several tasks at their rates: every example of a task once before any comes
+/// again. The same seed draws the same batches, so a position is just how many were drawn.
+#[derive(Debug, Clone)]
+pub struct Sampler {
+    lengths: Vec<Vec<usize>>,
+    rates: Vec<f64>,
+    batch: usize,
+    shuffle: bool,
+    seed: u64,
+    pools: u64,
+    drawn: Vec<usize>,
+    ready: Vec<Vec<(usize, usize)>>,
+}
+
+/// So many batches are drawn together and sorted by length, so that little is filled up.
+const BATCHES_A_POOL: usize = 16;
+
+impl Sampler {
+    /// A sampler at its start; `None` where no task has both a rate and examples.
+    pub fn new(tasks: &[TaskData], batch: usize, shuffle: bool, seed: u64) -> Option<Self> {
+        let rates: Vec<f64> = tasks
+            .iter()
+            .map(|task| if task.features.is_empty() { 0.0 } else { task.rate.max(0.0) })
+            .collect();
+        (batch > 0 && rates.iter().sum::<f64>() > 0.0).then(|| Self {
+            lengths: tasks
+                .iter()
+                .map(|task| {
+                    let length = |f: &Features| f.input.len() + 2 * f.target.len();
+                    task.features.iter().map(length).collect()
+                })
+                .collect(),
+            drawn: vec![0; rates.len()],
+            rates,
+            batch,
+            shuffle,
+            seed,
+            pools: 0,
+            ready: Vec::new(),
+        })
+    }
+
+    /// The next batch, as (task, example) pairs.
+    pub fn next_batch(&mut self) -> Vec<(usize, usize)> {
+        if self.ready.is_empty() {
+            self.fill();
+        }
+        self.ready.pop().unwrap_or_default()
+    }
+
+    fn fill(&mut self) {
+        let mut random = StdRng::seed_from_u64(mix(self.seed, self.pools, u64::MAX));
+        self.pools += 1;
+        let count = if self.shuffle { self.batch * BATCHES_A_POOL } else { self.batch };
+        let mut pool: Vec<(usize, usize)> = (0..count).map(|_| self.draw(&mut random)).collect();
+        if self.shuffle {
+            pool.sort_by_key(|&(task, i)| (self.lengths[task][i], task, i));
+        }
+        self.ready = pool.chunks(self.batch).map(<[_]>::to_vec).collect();
+        if self.shuffle {
+            self.ready.shuffle(&mut random);
+        }
+    }
+
+    fn draw(&mut self, random: &mut StdRng) -> (usize, usize) {
+        let mut left = random.random::<f64>() * self.rates.iter().sum::<f64>();
+        let mut task = 0;
+        for (i, &rate) in self.rates.iter().enumerate() {
+            if rate > 0.0 {
+                task = i;
+                left -= rate;
+                if left < 0.0 {
+                    break;
+                }
+            }
+        }
+        let (place, size) = (self.drawn[task], self.lengths[task].len());
+        self.drawn[task] += 1;
+        let example = if self.shuffle {
+            let seed = mix(self.seed, task as u64, (place / size) as u64);
+            permuted(place % size, size, seed)
+        } else {
+            place % size
+        };
+        (task, example)
+    }
+}
+
+/// Where `place` of `0..size` goes in a permutation that needs no memory: a four-round Feistel
+/// network on the next power of four, walked until it lands inside.
+fn permuted(place: usize, size: usize, seed: u64) -> usize {
+    let half = (usize::BITS - size.max(2).saturating_sub(1).leading_zeros()).div_ceil(2);
+    let mask = (1_u64 << half) - 1;
+    let mut value = place as u64;
+    loop {
+        let (mut left, mut right) = (value >> half, value & mask);
+        for round in 0..4 {
+            (left, right) = (right, left ^ (mix(seed, round, right) & mask));
+        }
+        value = (left << half) | right;
+        if (value as usize) < size {
+            return value as usize;
+        }
+    }
+}
+
+/// A well-spread hash of three numbers (the finaliser of SplitMix64, chained).
+fn mix(a: u64, b: u64, c: u64) -> u64 {
+    [a, b, c].into_iter().fold(0x9e37_79b9_7f4a_7c15, |hash, value| {
+        let mut z = hash.wrapping_add(value).wrapping_add(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn task(rate: f64, examples: usize) -> TaskData {
+        TaskData {
+            name: String::new(),
+            rate,
+            features: (0..examples)
+                .map(|i| Features {
+                    input: vec![2; i % 7 + 1],
+                    target: vec![1],
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn every_example_comes_once_an_epoch() {
+        let mut sampler = Sampler::new(&[task(1.0, 48)], 3, true, 7).unwrap();
+        let mut seen: Vec<usize> = (0..16).flat_map(|_| sampler.next_batch()).map(|b| b.1).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..48).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn rates_are_kept_and_seeds_repeat() {
+        let tasks = [task(3.0, 10), task(1.0, 1000), task(1.0, 0)];
+        let draw = |seed| {
+            let mut sampler = Sampler::new(&tasks, 10, true, seed).unwrap();
+            (0..400).flat_map(|_| sampler.next_batch()).collect::<Vec<_>>()
+        };
+        let first = draw(1);
+        let share = first.iter().filter(|b| b.0 == 0).count() as f64 / first.len() as f64;
+        assert!((share - 0.75).abs() < 0.03, "{share}");
+        assert_eq!(first, draw(1));
+        assert_ne!(first, draw(2));
+    }
+
+    #[test]
+    fn without_shuffling_the_order_is_kept() {
+        let mut sampler = Sampler::new(&[task(1.0, 5)], 2, false, 0).unwrap();
+        let seen: Vec<usize> = (0..3).flat_map(|_| sampler.next_batch()).map(|b| b.1).collect();
+        assert_eq!(seen, [0, 1, 2, 3, 4, 0]);
+    }
+}

@@ -1,0 +1,374 @@
+//! The training loop: Adafactor with the paper's schedule by default (paper §5.4), validation,
+//! checkpoints from which a run continues to the same losses, metrics as JSON Lines.
+
+mod checkpoint;
+mod error;
+mod mixture;
+mod optimizer;
+mod schedule;
+mod validation;
+
+use std::{collections::BTreeMap, io::Write, ops::ControlFlow, path::Path, time::Instant};
+
+use burn::tensor::{Device, Tensor};
+use idiolect_models::{Batch, Config, Parameter, Parameters, T5, Targets};
+use serde::{Deserialize, Serialize};
+
+pub use error::TrainError;
+pub use mixture::{Features, Sampler, TaskData};
+pub use optimizer::OptimizerKind;
+pub use schedule::Schedule;
+pub use validation::{Held, ValidationSet, bits_per_byte};
+
+use checkpoint::Position;
+use optimizer::{Gradients, Optimizing};
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TrainOptions {
+    /// Optimiser steps in all.
+    pub steps: u64,
+    /// Examples a forward pass.
+    pub batch: usize,
+    /// Forward passes an optimiser step.
+    pub accumulate: usize,
+    /// Which optimiser.
+    pub optimizer: OptimizerKind,
+    /// Its base rate.
+    pub lr: f64,
+    /// How the rate goes with the steps.
+    pub schedule: Schedule,
+    /// Steps of linear warm-up, 0 for none.
+    pub warmup: u64,
+    /// Gradients are shortened to this norm, 0 for never.
+    pub clip: f64,
+    /// Share of activations dropped.
+    pub dropout: f64,
+    /// Whether examples are drawn in random order.
+    pub shuffle: bool,
+    /// Seed of order and dropout.
+    pub seed: u64,
+    /// Steps between validations, 0 for only one at the end.
+    pub validate_every: u64,
+    /// Seconds between checkpoints.
+    pub checkpoint_seconds: u64,
+    /// Validations without improvement after which training ends early, 0 for never.
+    pub patience: u64,
+}
+
+impl Default for TrainOptions {
+    /// The paper's: Adafactor at 0.001, 1,000 steps of warm-up, inverse square root.
+    fn default() -> Self {
+        Self {
+            steps: 10_000,
+            batch: 16,
+            accumulate: 1,
+            optimizer: OptimizerKind::Adafactor {
+                scale_parameter: true,
+            },
+            lr: 0.001,
+            schedule: Schedule::InverseSqrt,
+            warmup: 1_000,
+            clip: 0.0,
+            dropout: 0.1,
+            shuffle: true,
+            seed: 0,
+            validate_every: 500,
+            checkpoint_seconds: 300,
+            patience: 0,
+        }
+    }
+}
+
+/// One line of `metrics.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Metric {
+    /// An optimiser step.
+    Step {
+        /// From 1.
+        step: u64,
+        /// Mean over target tokens, in nats, before the update.
+        loss: f64,
+        /// The step's learning rate.
+        lr: f64,
+        /// Norm of all gradients together, before clipping.
+        grad_norm: f64,
+        /// Target tokens of the step.
+        tokens: usize,
+        /// Input and target tokens a second, this step.
+        tokens_per_second: f64,
+    },
+    /// A look at examples held back.
+    Validation {
+        /// After so many steps.
+        step: u64,
+        /// Mean over target tokens of all sets, in nats.
+        validation_loss: f64,
+        /// Bits per byte of each set's scored part, by the set's name.
+        bits_per_byte: BTreeMap<String, f64>,
+    },
+}
+
+/// A model being trained.
+pub struct Run<'a> {
+    /// Its sizes.
+    pub config: &'a Config,
+    /// Its weights; at the end, the trained ones.
+    pub parameters: Parameters,
+    /// What to draw from.
+    pub tasks: &'a [TaskData],
+    /// What to look at now and then.
+    pub validation: &'a [ValidationSet],
+    /// Where checkpoints and metrics go.
+    pub out: &'a Path,
+    /// Whether to go on from the checkpoint there.
+    pub resume: bool,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All steps were made, or validation stopped improving.
+    Done,
+    /// The observer ended it; a checkpoint holds the position.
+    Interrupted,
+}
+
+/// Trains until all steps are made, validation stops improving, or `observe` breaks off. The
+/// weights in `run` are then the trained ones; a checkpoint is written at the end in any case.
+///
+/// # Errors
+/// [`TrainError`], by cause; the last checkpoint stays.
+pub fn train(
+    run: &mut Run<'_>,
+    options: &TrainOptions,
+    device: &Device,
+    observe: &mut dyn FnMut(&Metric) -> ControlFlow<()>,
+) -> Result<Outcome, TrainError> {
+    check(options)?;
+    let mut sampler = Sampler::new(run.tasks, options.batch, options.shuffle, options.seed)
+        .ok_or(TrainError::NoExamples)?;
+    let mut optimizing = Optimizing::new(options.optimizer);
+    let mut position = Position {
+        version: checkpoint::VERSION,
+        step: 0,
+        seed: options.seed,
+        optimizer: options.optimizer,
+        seconds: 0.0,
+    };
+    if run.resume
+        && let Some(found) =
+            checkpoint::read(run.out, &mut run.parameters, &mut optimizing, device)?
+    {
+        if (found.seed, found.optimizer) != (options.seed, options.optimizer) {
+            return Err(TrainError::Checkpoint {
+                file: run.out.to_owned(),
+                why: "it was made with another seed or optimiser",
+            });
+        }
+        position = found;
+        for _ in 0..position.step * options.accumulate as u64 {
+            sampler.next_batch();
+        }
+    }
+    let mut metrics = open_metrics(run.out, position.step)?;
+    let behind = position.seconds;
+    let (started, mut saved) = (Instant::now(), Instant::now());
+    let (mut best, mut without_gain) = (f64::INFINITY, 0);
+    let mut outcome = Outcome::Done;
+    while position.step < options.steps {
+        let step = position.step + 1;
+        let metric = train_step(run, options, step, &mut sampler, &mut optimizing, device)?;
+        position.step = step;
+        position.seconds = behind + started.elapsed().as_secs_f64();
+        let mut flow = record(&mut metrics, &metric, observe)?;
+        let last = step == options.steps;
+        let due = options.validate_every > 0 && step.is_multiple_of(options.validate_every);
+        if (due || last) && !run.validation.is_empty() && flow.is_continue() {
+            let metric = validation::validate(run, step)?;
+            if let Metric::Validation {
+                validation_loss, ..
+            } = metric
+            {
+                without_gain = if validation_loss < best { 0 } else { without_gain + 1 };
+                best = best.min(validation_loss);
+            }
+            flow = record(&mut metrics, &metric, observe)?;
+        }
+        if saved.elapsed().as_secs() >= options.checkpoint_seconds {
+            checkpoint::write(run.out, &position, &run.parameters, &optimizing)?;
+            saved = Instant::now();
+        }
+        if flow.is_break() {
+            outcome = Outcome::Interrupted;
+            break;
+        }
+        if options.patience > 0 && without_gain >= options.patience {
+            break;
+        }
+    }
+    checkpoint::write(run.out, &position, &run.parameters, &optimizing)?;
+    Ok(outcome)
+}
+
+/// One optimiser step: all its forward passes share one mean over their target tokens.
+fn train_step(
+    run: &mut Run<'_>,
+    options: &TrainOptions,
+    step: u64,
+    sampler: &mut Sampler,
+    optimizing: &mut Optimizing,
+    device: &Device,
+) -> Result<Metric, TrainError> {
+    let started = Instant::now();
+    let learning = device.clone().autodiff();
+    // Dropout depends on the step alone, so that a resumed run repeats it.
+    learning.seed(options.seed.wrapping_add(step));
+    let leaves = leaves(&run.parameters, &learning);
+    let model = T5::new(run.config, &leaves)?;
+    let mut batches = Vec::with_capacity(options.accumulate);
+    let (mut tokens, mut seen) = (0, 0);
+    for _ in 0..options.accumulate {
+        let drawn = sampler.next_batch();
+        let features: Vec<&Features> =
+            drawn.iter().map(|&(task, i)| &run.tasks[task].features[i]).collect();
+        let input: Vec<&[u32]> = features.iter().map(|f| f.input.as_slice()).collect();
+        let target: Vec<&[u32]> = features.iter().map(|f| f.target.as_slice()).collect();
+        let target = Targets::new(&target, run.config, &learning)?;
+        tokens += target.count();
+        seen += input.iter().map(|row| row.len()).sum::<usize>() + target.count();
+        batches.push((Batch::new(&input, run.config, &learning)?, target));
+    }
+    let mut loss = 0.0;
+    let mut gradients = Gradients::new();
+    for (input, target) in &batches {
+        let part = model.nll(input, target, options.dropout).sum().div_scalar(tokens as f64);
+        loss += scalar(&part)?;
+        collect(&leaves, &part, &mut gradients);
+    }
+    let grad_norm = norm(&gradients)?;
+    if !loss.is_finite() || !grad_norm.is_finite() {
+        return Err(TrainError::Diverged { step });
+    }
+    if options.clip > 0.0 && grad_norm > options.clip {
+        shorten(&mut gradients, options.clip / grad_norm);
+    }
+    let lr = options.schedule.rate(options.lr, step, options.warmup, options.steps);
+    optimizing.step(lr, &mut run.parameters, gradients);
+    Ok(Metric::Step {
+        step,
+        loss,
+        lr,
+        grad_norm,
+        tokens,
+        tokens_per_second: seen as f64 / started.elapsed().as_secs_f64(),
+    })
+}
+
+/// The parameters as leaves of a graph.
+fn leaves(parameters: &Parameters, learning: &Device) -> Parameters {
+    let leaf = |parameter: &Parameter| match parameter {
+        Parameter::Vector(t) => Parameter::Vector(t.clone().to_device(learning).require_grad()),
+        Parameter::Matrix(t) => Parameter::Matrix(t.clone().to_device(learning).require_grad()),
+    };
+    Parameters(
+        parameters
+            .0
+            .iter()
+            .map(|(name, parameter)| (name.clone(), leaf(parameter)))
+            .collect(),
+    )
+}
+
+/// Adds the gradients of `loss` to those collected.
+fn collect(leaves: &Parameters, loss: &Tensor<1>, gradients: &mut Gradients) {
+    let mut found = loss.backward();
+    for (name, leaf) in &leaves.0 {
+        let new = match leaf {
+            Parameter::Vector(tensor) => tensor.grad_remove(&mut found).map(Parameter::Vector),
+            Parameter::Matrix(tensor) => tensor.grad_remove(&mut found).map(Parameter::Matrix),
+        };
+        let sum = match (gradients.remove(name), new) {
+            (Some(Parameter::Vector(a)), Some(Parameter::Vector(b))) => Some(Parameter::Vector(a + b)),
+            (Some(Parameter::Matrix(a)), Some(Parameter::Matrix(b))) => Some(Parameter::Matrix(a + b)),
+            (old, new) => new.or(old),
+        };
+        gradients.extend(sum.map(|sum| (name.clone(), sum)));
+    }
+}
+
+fn norm(gradients: &Gradients) -> Result<f64, TrainError> {
+    let mut total = 0.0;
+    for gradient in gradients.values() {
+        total += scalar(&match gradient {
+            Parameter::Vector(tensor) => tensor.clone().square().sum(),
+            Parameter::Matrix(tensor) => tensor.clone().square().sum(),
+        })?;
+    }
+    Ok(total.sqrt())
+}
+
+fn shorten(gradients: &mut Gradients, factor: f64) {
+    for gradient in gradients.values_mut() {
+        *gradient = match gradient {
+            Parameter::Vector(tensor) => Parameter::Vector(tensor.clone().mul_scalar(factor)),
+            Parameter::Matrix(tensor) => Parameter::Matrix(tensor.clone().mul_scalar(factor)),
+        };
+    }
+}
+
+fn scalar(tensor: &Tensor<1>) -> Result<f64, TrainError> {
+    tensor
+        .clone()
+        .try_into_scalar::<f32>()
+        .map(f64::from)
+        .map_err(|error| TrainError::Execution(error.to_string()))
+}
+
+fn check(options: &TrainOptions) -> Result<(), TrainError> {
+    let wrong = |name, must| Err(TrainError::Option { name, must });
+    if options.batch == 0 || options.accumulate == 0 {
+        wrong("batch", "at least 1")
+    } else if !(options.lr.is_finite() && options.lr >= 0.0) {
+        wrong("lr", "zero or more")
+    } else if !(0.0..1.0).contains(&options.dropout) {
+        wrong("dropout", "from 0 to below 1")
+    } else if !(options.clip.is_finite() && options.clip >= 0.0) {
+        wrong("clip", "zero or more")
+    } else {
+        Ok(())
+    }
+}
+
+/// Opens `metrics.jsonl` and drops the lines of steps that will be made again.
+fn open_metrics(out: &Path, step: u64) -> Result<fs_err::File, TrainError> {
+    let file = TrainError::File;
+    fs_err::create_dir_all(out).map_err(file)?;
+    let path = out.join("metrics.jsonl");
+    let kept: String = match fs_err::read_to_string(&path) {
+        Ok(text) if step > 0 => text
+            .lines()
+            .filter(|line| {
+                serde_json::from_str::<serde_json::Value>(line)
+                    .is_ok_and(|value| value["step"].as_u64().is_some_and(|n| n <= step))
+            })
+            .fold(String::new(), |kept, line| kept + line + "\n"),
+        _ => String::new(),
+    };
+    let mut metrics = fs_err::File::create(&path).map_err(file)?;
+    metrics.write_all(kept.as_bytes()).map_err(file)?;
+    Ok(metrics)
+}
+
+fn record(
+    metrics: &mut fs_err::File,
+    metric: &Metric,
+    observe: &mut dyn FnMut(&Metric) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>, TrainError> {
+    let mut line = serde_json::to_string(metric).map_err(|error| TrainError::File(error.into()))?;
+    line.push('\n');
+    metrics.write_all(line.as_bytes()).map_err(TrainError::File)?;
+    Ok(observe(metric))
+}

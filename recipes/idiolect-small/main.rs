@@ -1,0 +1,32 @@
+//! The built-in model, from data to folder.
+//!
+//! ```text
+//! cargo run --release -p idiolect-recipes --bin idiolect-small -- STEP [DATA] [WORK]
+//! ```
+//! with STEP one of `vocabulary`, `pretrain`, `tasks`, `encoder`, `export`, in this order. DATA is
+//! the folder of the packs (default `../shared/data`), WORK where intermediate files go (default
+//! `target/idiolect-small`). Training steps go on from their checkpoints when they are run again.
+#![expect(clippy::print_stdout, reason = "a recipe tells what it does")]
+
+mod corpus;
+mod pretraining;
+mod vocabulary;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let path = |i: usize, default: &str| {
+        PathBuf::from(arguments.get(i).map_or(default, String::as_str))
+    };
+    let data = path(1, "../shared/data");
+    let work = path(2, "target/idiolect-small");
+    fs_err::create_dir_all(&work)?;
+    match arguments.first().map(String::as_str) {
+        Some("vocabulary") => vocabulary::make(&data, &work.join("tokenizer.json")),
+        Some("pretrain") => pretraining::train(&data, &work),
+        _ => bail!("name a step: vocabulary, pretrain, tasks, encoder, export"),
+    }
+}
