@@ -69,12 +69,14 @@ fn simplify(html: &str, quoted: Quoted) -> String {
         html: String::with_capacity(html.len()),
         line_is_empty: true,
     };
-    let mut rest = html;
+    // Behind the last `>` there is no tag any more. Knowing this, each byte is looked at a few times
+    // at most, however the tags are broken.
+    let (mut rest, mut tail) = html.split_at(html.rfind('>').map_or(0, |at| at + 1));
     while let Some(at) = rest.find('<') {
         out.text(&rest[..at]);
         rest = &rest[at..];
         if let Some(comment) = rest.strip_prefix("<!--") {
-            rest = comment.find("-->").map_or("", |end| &comment[end + 3..]);
+            (rest, tail) = behind_comment(comment).map_or(("", ""), |rest| (rest, tail));
             continue;
         }
         let Some(tag) = Tag::at(rest) else {
@@ -84,9 +86,9 @@ fn simplify(html: &str, quoted: Quoted) -> String {
         };
         rest = &rest[tag.length..];
         let name = tag.name.as_str();
-        if !tag.closes && (DROPPED.contains(&name) || tag.is_signature(rest)) {
+        if !tag.closes && (DROPPED.contains(&name) || tag.is_signature()) {
             if !tag.closes_itself {
-                rest = behind_element(rest, name);
+                (rest, tail) = behind_element(rest, name).map_or(("", ""), |rest| (rest, tail));
             }
             if name == "blockquote" {
                 out.end_line();
@@ -109,6 +111,7 @@ fn simplify(html: &str, quoted: Quoted) -> String {
         }
     }
     out.text(rest);
+    out.text(&tail.replace('<', "&lt;"));
     out.html
 }
 
@@ -135,13 +138,18 @@ impl Simple {
     }
 }
 
-/// What follows the element that was just opened; nothing where it is never closed.
-fn behind_element<'a>(mut rest: &'a str, name: &str) -> &'a str {
+/// What follows the comment that was just opened; `None` where it is never closed.
+fn behind_comment(comment: &str) -> Option<&str> {
+    comment.split_once("-->").map(|(_, rest)| rest)
+}
+
+/// What follows the element that was just opened; `None` where it is never closed.
+fn behind_element<'a>(mut rest: &'a str, name: &str) -> Option<&'a str> {
     let mut depth = 1;
     while let Some(at) = rest.find('<') {
         rest = &rest[at..];
         if let Some(comment) = rest.strip_prefix("<!--") {
-            rest = comment.find("-->").map_or("", |end| &comment[end + 3..]);
+            rest = behind_comment(comment)?;
             continue;
         }
         let Some(tag) = Tag::at(rest) else {
@@ -152,11 +160,11 @@ fn behind_element<'a>(mut rest: &'a str, name: &str) -> &'a str {
         if tag.name == name && !tag.closes_itself {
             depth = if tag.closes { depth - 1 } else { depth + 1 };
             if depth == 0 {
-                return rest;
+                return Some(rest);
             }
         }
     }
-    ""
+    None
 }
 
 struct Tag<'a> {
@@ -195,34 +203,26 @@ impl<'a> Tag<'a> {
         })
     }
 
-    /// A signature as Gmail, Outlook, Apple and Thunderbird mark it. It is one only where it is
-    /// closed behind; a broken one must not take the rest of the mail with it.
-    fn is_signature(&self, rest: &str) -> bool {
+    /// A signature as Gmail, Outlook, Apple and Thunderbird mark it.
+    fn is_signature(&self) -> bool {
+        let attributes = self.attributes.to_ascii_lowercase();
         self.name == "div"
-            && !self.attributes.is_empty()
-            && {
-                let attributes = self.attributes.to_ascii_lowercase();
-                [
-                    "gmail_signature\"",
-                    "gmail_signature ",
-                    "moz-signature",
-                    "id=\"signature\"",
-                ]
-                .iter()
-                .any(|mark| attributes.contains(mark))
-            }
-            && rest.contains("</")
+            && [
+                "gmail_signature\"",
+                "gmail_signature ",
+                "moz-signature",
+                "id=\"signature\"",
+            ]
+            .iter()
+            .any(|mark| attributes.contains(mark))
     }
 }
 
 /// Where the tag ends: the first `>` outside quotation marks, or simply the first one where a
 /// quotation mark is never closed.
 fn tag_end(inner: &str) -> Option<usize> {
-    /// Longer tags are no tags; without an end to the search, a page of `<a "` would be read over
-    /// and over again.
-    const LONGEST: usize = 1 << 16;
     let mut quote = None;
-    for (at, byte) in inner.bytes().enumerate().take(LONGEST) {
+    for (at, byte) in inner.bytes().enumerate() {
         match (quote, byte) {
             (None, b'"' | b'\'') => quote = Some(byte),
             (None, b'>') => return Some(at),
@@ -230,7 +230,7 @@ fn tag_end(inner: &str) -> Option<usize> {
             _ => {}
         }
     }
-    inner.bytes().take(LONGEST).position(|byte| byte == b'>')
+    inner.find('>')
 }
 
 #[cfg(test)]
@@ -289,5 +289,11 @@ mod tests {
     fn signs_that_are_no_tags_stay() {
         assert_eq!(marked("1 < 2 and <3"), "1 < 2 and <3");
         assert_eq!(marked("<a title=\"x > y\">link</a> <"), "link <");
+        assert_eq!(marked("<a title=\"x>link</a> it's <b"), "link it's <b");
+        let picture = format!(
+            "<img src=\"data:image/png;base64,{}\">seen",
+            "A".repeat(100_000)
+        );
+        assert_eq!(marked(&picture), "seen");
     }
 }

@@ -37,6 +37,7 @@ mod lines;
 mod mail;
 mod markdown;
 mod mbox;
+mod nested;
 mod options;
 mod quotes;
 mod read;

@@ -11,6 +11,7 @@ use crate::{
     Options, Reason, SkipReason,
     flowed::unflow,
     html::{self, Quoted},
+    nested::{sealed, unsealed},
     quotes::own_words,
     sink::Outcome,
 };
@@ -41,10 +42,7 @@ impl MailReader {
     /// What one message is. `sent` is when the mailbox says it was sent, for mails without a date;
     /// only of the last message of a mailbox can it be told that its end is missing.
     pub(crate) fn read(&self, raw: &[u8], sent: Option<Timestamp>, is_last: bool) -> Outcome {
-        let has_body = raw.starts_with(b"\n")
-            || raw.windows(2).any(|two| two == b"\n\n")
-            || raw.windows(3).any(|three| three == b"\n\r\n");
-        if is_last && !has_body {
+        if is_last && !has_body(raw) {
             return Outcome::Problem(Reason::CutOff);
         }
         // Most messages of a mailbox are other people's: their bodies are never looked at.
@@ -59,7 +57,7 @@ impl MailReader {
             }
             _ => return Outcome::Problem(Reason::NotAMail),
         }
-        match self.parser.parse(raw) {
+        match self.parser.parse(&sealed(raw)) {
             Some(message) if !message.parts.is_empty() => self.document(&message, sent, is_last),
             _ => Outcome::Problem(Reason::NotAMail),
         }
@@ -82,7 +80,7 @@ impl MailReader {
         let subject = message.subject().unwrap_or_default().trim();
         let (title, says_forward) = without_prefixes(subject);
         if own.text.is_empty() {
-            let carries_mail = message.parts.iter().any(MessagePart::is_message);
+            let carries_mail = message.parts.iter().any(|part| has_type(part, "message"));
             let is_forward = own.has_forward || carries_mail || says_forward;
             return Outcome::Skipped(if is_forward {
                 SkipReason::Forward
@@ -101,12 +99,19 @@ impl MailReader {
             date: date(message).or(sent),
             n: None,
             title: (!title.is_empty()).then(|| title.to_owned()),
-            text: own.text,
+            text: unsealed(&own.text),
             kind: Some("mail".to_owned()),
             thread,
             to: (!to.is_empty()).then(|| to.join(", ")),
         }))
     }
+}
+
+/// Whether an empty line ends the header.
+fn has_body(raw: &[u8]) -> bool {
+    raw.starts_with(b"\n")
+        || raw.windows(2).any(|two| two == b"\n\n")
+        || raw.windows(3).any(|three| three == b"\n\r\n")
 }
 
 /// The address in `Ana <ana@example.org>`, or the whole where there are no brackets.
@@ -180,7 +185,14 @@ fn reason_in_header(message: &Message<'_>) -> Option<SkipReason> {
         let how = how.split([';', '(']).next().unwrap_or_default();
         !how.trim().eq_ignore_ascii_case("no")
     });
-    (by_machine || message.header("X-Autoreply").is_some()).then_some(SkipReason::AutoReply)
+    let is_report = message.parts[0].is_content_type("multipart", "report");
+    (by_machine || is_report || message.header("X-Autoreply").is_some())
+        .then_some(SkipReason::AutoReply)
+}
+
+fn has_type(part: &MessagePart<'_>, name: &str) -> bool {
+    part.content_type()
+        .is_some_and(|content| content.ctype().eq_ignore_ascii_case(name))
 }
 
 /// An invitation or an answer to one; a calendar file attached to a letter is none.

@@ -68,6 +68,7 @@ fn what_the_author_did_not_write_is_skipped_by_reason() {
             mail("X-GMAIL-LABELS: Chat\n", "Hi."),
             mail("X-Gmail-Labels: Sent,Opened\nPrecedence: bulk\nAuto-Submitted: no\nMessage-ID: <kept@x>\n", "Kept."),
             mail("Auto-Submitted: auto-replied (vacation)\n", "I am away."),
+            mail("Content-Type: multipart/report; boundary=b\n", "--b\n\nYour mail was read.\n--b--"),
             mail("", forward),
             mail(mixed, attached),
             mail("Subject: FW: x\n", "From: Ben\nSent: Monday\nSubject: x\n\nHi."),
@@ -81,7 +82,7 @@ fn what_the_author_did_not_write_is_skipped_by_reason() {
     assert_eq!(
         import.skipped(),
         [
-            ("auto_reply", 1),
+            ("auto_reply", 2),
             ("calendar", 1),
             ("chat", 1),
             ("draft", 1),
@@ -93,7 +94,7 @@ fn what_the_author_did_not_write_is_skipped_by_reason() {
         ]
     );
     assert_eq!(import.problems, <[String; 0]>::default());
-    assert_eq!(import.stats.items, 13);
+    assert_eq!(import.stats.items, 14);
 }
 
 #[test]
@@ -260,4 +261,45 @@ fn several_addresses_are_one_author() {
         ..options
     };
     assert_eq!(bytes(old, "x", &named).documents[0].author, "Ana");
+}
+
+/// Broken on purpose, and large: whatever takes more than a few looks at each byte would not end.
+#[test]
+fn hostile_mails_are_read_in_time() {
+    let html = "Content-Type: text/html\n";
+    let multipart = "Content-Type: multipart/mixed; boundary=b\n";
+    let times = |piece: &str| piece.repeat((2 << 20) / piece.len());
+    let bodies = [
+        mail(html, &times("<a \"")),
+        mail(html, &(times("<a'") + ">")),
+        mail(html, &times("<blockquote>")),
+        mail(html, &times("<div class=\"gmail_signature\">")),
+        mail(html, &times("<!--")),
+        mail("", &times("On 5 Jan 2004, Ben <ben@example.org>\n")),
+        mail("", &times("--\n\n")),
+        mail("", &times("From: Ben\n")),
+        mail("", &times("____________________\n")),
+        mail(multipart, &times("--b\n\n")),
+        mail(
+            "Content-Type: message/rfc822\n",
+            &times("Content-Type: message/rfc822\n\n"),
+        ),
+        mail(
+            "Content-Type: multipart/digest; boundary=b\n",
+            &times("--b\n\nContent-Type: multipart/digest; boundary=b\n\n"),
+        ),
+        // The same mail within mails as the first, its lines as quoted-printable hides them.
+        mail(
+            "Content-Type: message/rfc822\nContent-Transfer-Encoding: quoted-printable\n",
+            &times("Content-Type=3A message/rfc=\n822\n\n"),
+        ),
+        mail(
+            "Content-Type: text/plain; format=flowed\n",
+            &times("> a \n"),
+        ),
+    ];
+    let started = std::time::Instant::now();
+    let import = mbox(bodies.concat());
+    assert_eq!(import.items(), bodies.len());
+    assert!(started.elapsed().as_secs() < 60, "{:?}", started.elapsed());
 }
