@@ -43,12 +43,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "DIR", env = "IDIOLECT_ARCHIVE")]
     pub(crate) archive: Option<PathBuf>,
     /// Model that writes: `builtin`, the name of an added one, or its folder [default: builtin]
-    #[arg(
-        long,
-        global = true,
-        value_name = "NAME|DIR",
-        env = "IDIOLECT_MODEL"
-    )]
+    #[arg(long, global = true, value_name = "NAME|DIR", env = "IDIOLECT_MODEL")]
     pub(crate) model: Option<String>,
     /// Model that compares passages: `builtin`, a folder, or `none` [default: builtin]
     #[arg(

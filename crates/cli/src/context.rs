@@ -47,10 +47,15 @@ impl Context {
                 .build_global()
                 .context("cannot start threads")?;
         }
-        if archive.as_ref().is_some_and(|dir| dir.as_os_str().is_empty()) {
-            return Err(Failure::new("usage", "the archive's folder has an empty name")
-                .hint("name it with `--archive DIR`, or unset IDIOLECT_ARCHIVE")
-                .into());
+        if archive
+            .as_ref()
+            .is_some_and(|dir| dir.as_os_str().is_empty())
+        {
+            return Err(
+                Failure::new("usage", "the archive's folder has an empty name")
+                    .hint("name it with `--archive DIR`, or unset IDIOLECT_ARCHIVE")
+                    .into(),
+            );
         }
         Ok(Self {
             printer,

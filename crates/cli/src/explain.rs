@@ -7,15 +7,14 @@ use idiolect_ingest::Error as IngestError;
 use idiolect_models::Error as ModelError;
 use idiolect_pipeline::Error as PipelineError;
 use idiolect_retrieval::PastError;
+use idiolect_training::examples::DataError;
+use idiolect_training::fit::TrainError;
 
 use crate::failure::Failure;
 
 /// Of the first cause in the chain that is known here.
 pub(crate) fn code_and_hint(error: &anyhow::Error) -> (&'static str, Option<String>) {
-    error
-        .chain()
-        .find_map(known)
-        .unwrap_or(("error", None))
+    error.chain().find_map(known).unwrap_or(("error", None))
 }
 
 fn known(cause: &(dyn std::error::Error + 'static)) -> Option<(&'static str, Option<String>)> {
@@ -33,6 +32,13 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<(&'static str, Opt
     }
     if let Some(error) = cause.downcast_ref::<ModelError>() {
         return Some(("model", error.hint().map(str::to_owned)));
+    }
+    if let Some(error) = cause.downcast_ref::<TrainError>() {
+        return Some(("training", error.hint().map(str::to_owned)));
+    }
+    if let Some(DataError::NoEncoder(_)) = cause.downcast_ref::<DataError>() {
+        let hint = "choose an encoder, or a ranking without one: recent, doc-bm25";
+        return Some(("encoder", Some(hint.to_owned())));
     }
     if let Some(error) = cause.downcast_ref::<PastError>() {
         return Some(("past", past_hint(error)));
@@ -58,6 +64,7 @@ fn archive_code(error: &ArchiveError) -> &'static str {
         ArchiveError::AmbiguousDocument { .. } => "ambiguous_document",
         ArchiveError::UnknownSource { .. } => "unknown_source",
         ArchiveError::ExcludedSource { .. } => "excluded_source",
+        ArchiveError::OtherEncoder { .. } => "encoder",
         _ => "archive",
     }
 }
@@ -78,7 +85,9 @@ fn ingest_code(error: &IngestError) -> &'static str {
 fn pipeline_code(error: &PipelineError) -> &'static str {
     match error {
         PipelineError::EmptyDraft => "empty_start",
-        PipelineError::NoEncoder { .. } | PipelineError::Encoder(_) => "encoder",
+        PipelineError::NoEncoder { .. }
+        | PipelineError::OtherEncoder { .. }
+        | PipelineError::Encoder(_) => "encoder",
         PipelineError::NoTokenizer { .. } | PipelineError::Model(_) => "model",
         PipelineError::Past(_) => "past",
     }
@@ -89,9 +98,7 @@ fn past_hint(error: &PastError) -> Option<String> {
         PastError::NoVectors | PastError::MixedEncoders | PastError::Dimensions { .. } => {
             "`idiolect rebuild` indexes everything with the encoder that `--encoder` names"
         }
-        PastError::NoQueryVector => {
-            "choose an encoder, or a ranking without one: recent, doc-bm25"
-        }
+        PastError::NoQueryVector => "choose an encoder, or a ranking without one: recent, doc-bm25",
         PastError::Stale { .. } | PastError::Segment(_) => {
             "`idiolect rebuild` makes the index anew from the documents"
         }

@@ -57,7 +57,7 @@ impl Failure {
         let hint = match suggestion {
             Some(suggestion) => format!("did you mean `{suggestion}`?"),
             None => usage_line(&rendered).map_or_else(
-                || "`idiolect --help` lists commands and options".to_owned(),
+                || "the command's `--help` says what it takes".to_owned(),
                 |usage| format!("usage: {usage}; `--help` says more"),
             ),
         };

@@ -82,8 +82,10 @@ fn without_position(error: &serde_json::Error) -> String {
 /// Lines that are all JSON strings are those strings; otherwise they are themselves.
 pub(crate) fn strings_or_lines(text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
-    let parsed: Result<Vec<String>, _> =
-        lines.iter().map(|line| serde_json::from_str(line)).collect();
+    let parsed: Result<Vec<String>, _> = lines
+        .iter()
+        .map(|line| serde_json::from_str(line))
+        .collect();
     match parsed {
         Ok(strings) if !strings.is_empty() => strings,
         _ => lines.into_iter().map(str::to_owned).collect(),

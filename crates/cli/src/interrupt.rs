@@ -33,7 +33,6 @@ impl Interrupt {
         self.presses.load(Ordering::Relaxed) > 0
     }
 
-    #[expect(clippy::exit, reason = "a second Ctrl-C must end whatever is running")]
     fn pressed(&self) {
         let earlier = self.presses.fetch_add(1, Ordering::Relaxed);
         let message = *self.message.lock().unwrap_or_else(PoisonError::into_inner);

@@ -13,6 +13,7 @@ mod options;
 mod printer;
 mod progress;
 mod settings;
+mod target;
 
 use std::process::ExitCode;
 

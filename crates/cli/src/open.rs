@@ -111,7 +111,10 @@ pub(crate) fn author(archive: &Archive, options: &PastOptions) -> anyhow::Result
             let more = if count > NAMES_SHOWN { ", …" } else { "" };
             Err(
                 Failure::new("which_author", format!("the archive holds {count} authors"))
-                    .hint(format!("choose one with `--author`: {}{more}", names.join(", ")))
+                    .hint(format!(
+                        "choose one with `--author`: {}{more}",
+                        names.join(", ")
+                    ))
                     .into(),
             )
         }

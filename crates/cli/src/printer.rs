@@ -11,6 +11,12 @@ pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 const YELLOW: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
 
+/// `1 author`, `2 authors`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
+}
+
 /// The only way out: data to stdout, everything else to stderr. Colour goes where a terminal is
 /// and `NO_COLOR` is not, and never carries meaning alone.
 pub(crate) struct Printer {

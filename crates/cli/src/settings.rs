@@ -50,7 +50,9 @@ impl ConfigFile {
         let path = config_path()?;
         let text = match fs_err::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
             Err(error) => return Err(error).context("cannot read the configuration"),
         };
         Self::parse(&text, &path, command)
@@ -64,7 +66,7 @@ impl ConfigFile {
                 "config",
                 format!("cannot read `{shown}`: {}", error.message()),
             )
-            .hint("`idiolect config schema` prints an example")
+            .hint("`idiolect config schema` lists the keys and what they take")
         })?;
         let mut values = BTreeMap::new();
         for (key, value) in table {
@@ -132,7 +134,9 @@ pub(crate) fn keys(command: &Command) -> BTreeMap<String, Arg> {
 fn collect(command: &Command, found: &mut BTreeMap<String, Arg>) {
     for option in command.get_arguments() {
         if let (Some(key), Some(_)) = (option.get_long(), option.get_env()) {
-            found.entry(key.to_owned()).or_insert_with(|| option.clone());
+            found
+                .entry(key.to_owned())
+                .or_insert_with(|| option.clone());
         }
     }
     for sub in command.get_subcommands() {

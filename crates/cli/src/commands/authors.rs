@@ -3,7 +3,7 @@ use idiolect_archive::AuthorSummary;
 
 use crate::Status;
 use crate::context::Context;
-use crate::printer::BOLD;
+use crate::printer::{BOLD, counted};
 
 /// Lists the authors in the archive.
 #[derive(Debug, Args)]
@@ -43,7 +43,8 @@ fn row(summary: &AuthorSummary) -> String {
         (Some(first), Some(last)) => format!(", {} to {}", day(*first), day(*last)),
         _ => String::new(),
     };
-    format!("{BOLD}{author}{BOLD:#}: {documents} documents, {characters} characters{dates}")
+    let documents = counted(*documents, "document");
+    format!("{BOLD}{author}{BOLD:#}: {documents}, {characters} characters{dates}")
 }
 
 /// The day of a moment, in UTC.

@@ -54,9 +54,15 @@ fn path(context: &mut Context) -> anyhow::Result<()> {
             .printer
             .object(&json!({ "config": config, "archive": archive, "models": models }))?;
     } else {
-        context.printer.line(format_args!("config   {}", config.display()))?;
-        context.printer.line(format_args!("archive  {}", archive.display()))?;
-        context.printer.line(format_args!("models   {}", models.display()))?;
+        context
+            .printer
+            .line(format_args!("config   {}", config.display()))?;
+        context
+            .printer
+            .line(format_args!("archive  {}", archive.display()))?;
+        context
+            .printer
+            .line(format_args!("models   {}", models.display()))?;
     }
     Ok(())
 }
@@ -116,7 +122,10 @@ fn schema(context: &mut Context) -> anyhow::Result<()> {
     }
     for (key, option) in known {
         let variable = variable(&option);
-        let help = option.get_help().map(ToString::to_string).unwrap_or_default();
+        let help = option
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         context
             .printer
             .line(format_args!("{BOLD}{key}{BOLD:#}  {DIM}{variable}{DIM:#}"))?;

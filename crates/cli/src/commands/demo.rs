@@ -119,30 +119,34 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         Ok(personalize(&request, &past, &stages, on_text)?)
     })?;
     show.end(draft, &with_past, &without_past)?;
-    Ok(match context.interrupt.requested() {
-        true => Status::Interrupted,
-        false => Status::Done,
+    Ok(if context.interrupt.requested() {
+        Status::Interrupted
+    } else {
+        Status::Done
     })
 }
 
 fn documents(sample: &Sample) -> anyhow::Result<Vec<Document>> {
     let mut documents = Vec::new();
-    read_from(sample.documents, "sample.jsonl", &Options::default(), &mut |item| {
-        if let Item::Document(document) = item {
-            documents.push(document);
-        }
-        ControlFlow::Continue(())
-    })?;
+    read_from(
+        sample.documents,
+        "sample.jsonl",
+        &Options::default(),
+        &mut |item| {
+            if let Item::Document(document) = item {
+                documents.push(document);
+            }
+            ControlFlow::Continue(())
+        },
+    )?;
     Ok(documents)
 }
 
 /// The first `n` words of a text, as they stand there.
 fn first_words(text: &str, n: usize) -> &str {
-    let end = text
-        .split_whitespace()
-        .take(n)
-        .last()
-        .map_or(0, |word| word.as_ptr() as usize + word.len() - text.as_ptr() as usize);
+    let end = text.split_whitespace().take(n).last().map_or(0, |word| {
+        word.as_ptr() as usize + word.len() - text.as_ptr() as usize
+    });
     &text[..end]
 }
 
@@ -229,7 +233,12 @@ impl Show<'_> {
         Ok(trace)
     }
 
-    fn end(&mut self, draft: &Document, with_past: &Trace, without_past: &Trace) -> anyhow::Result<()> {
+    fn end(
+        &mut self,
+        draft: &Document,
+        with_past: &Trace,
+        without_past: &Trace,
+    ) -> anyhow::Result<()> {
         self.heading("What the author wrote")?;
         let Some(printer) = self.printer() else {
             self.context.printer.object(&json!({
@@ -244,7 +253,9 @@ impl Show<'_> {
             "{} …",
             first_characters(&draft.text, ORIGINAL_CHARACTERS)
         ))?;
-        printer.line(format_args!("\n{BOLD}The same with your own writing{BOLD:#}"))?;
+        printer.line(format_args!(
+            "\n{BOLD}The same with your own writing{BOLD:#}"
+        ))?;
         for command in [
             "idiolect import mail.mbox --me me@example.org",
             "idiolect search \"the garden in spring\"",

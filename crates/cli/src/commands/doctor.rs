@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use clap::Args;
-use idiolect_archive::{Archive, Error as ArchiveError, Report};
+use idiolect_archive::{Archive, Error as ArchiveError, Finding, Report};
 use serde_json::{Map, Value, json};
 
 use crate::Status;
@@ -85,7 +85,28 @@ fn check(report: &Report, findings: &mut Findings) {
     findings.fact("documents", json!(report.documents));
     findings.fact("snippets", json!(report.snippets));
     for finding in &report.findings {
-        findings.wrong.push(format!("archive: {finding}"));
+        findings.wrong.push(said(finding));
+    }
+}
+
+fn said(finding: &Finding) -> String {
+    match finding {
+        Finding::Permissions {
+            path,
+            mode,
+            expected,
+        } => format!(
+            "{} has permissions {mode:o}: make them {expected:o}, so that it is yours alone",
+            path.display()
+        ),
+        Finding::Database => "the archive's file is malformed: put a copy back".to_owned(),
+        Finding::Index { authors } => {
+            format!("the index of {authors} authors is damaged: run `idiolect rebuild`")
+        }
+        Finding::Encoders => {
+            "the archive was indexed with several encoders, or partly without: run `idiolect rebuild`"
+                .to_owned()
+        }
     }
 }
 
@@ -111,8 +132,9 @@ fn print(findings: &Findings, context: &mut Context) -> anyhow::Result<Status> {
             context.printer.line("all in order")?;
         }
     }
-    Ok(match wrong.is_empty() {
-        true => Status::Done,
-        false => Status::Nothing,
+    Ok(if wrong.is_empty() {
+        Status::Done
+    } else {
+        Status::Nothing
     })
 }

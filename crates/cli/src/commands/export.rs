@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
                 }
             }
         }
-        None => archive.export(&mut |document| {
+        None => archive.export::<idiolect_archive::Error>(&mut |document| {
             write(document);
             Ok(())
         })?,

@@ -18,7 +18,7 @@ use crate::failure;
 use crate::interrupt::Interrupt;
 use crate::open::as_encoder;
 use crate::options::is_stdin;
-use crate::printer::{BOLD, Printer};
+use crate::printer::{BOLD, Printer, counted};
 use crate::progress::Progress;
 
 /// Adds what somebody wrote to the archive. What a report calls added is on the disk; the same
@@ -109,19 +109,16 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         since: arguments.since,
         until: arguments.until,
     };
-    let encoder = match arguments.dry_run {
-        true => None,
-        false => context.settings.encoder()?,
-    };
-    let store = match arguments.dry_run {
-        true => Store::Nowhere {
+    let store = if arguments.dry_run {
+        Store::Nowhere {
             archive: existing(context)?,
             seen: HashMap::new(),
-        },
-        false => Store::Archive {
+        }
+    } else {
+        Store::Archive(Box::new(Kept {
+            encoder: context.settings.encoder()?,
             archive: Archive::create_or_open(&context.settings.archive_folder()?)?,
-            encoder,
-        },
+        }))
     };
     context
         .interrupt
@@ -192,15 +189,17 @@ struct Import<'a> {
 
 /// Where documents go.
 enum Store {
-    Archive {
-        archive: Archive,
-        encoder: Option<StaticEncoder>,
-    },
+    Archive(Box<Kept>),
     /// `--dry-run`: into a comparison with what is stored and what was seen before.
     Nowhere {
         archive: Option<Archive>,
         seen: HashMap<(String, String), Document>,
     },
+}
+
+struct Kept {
+    archive: Archive,
+    encoder: Option<StaticEncoder>,
 }
 
 impl Import<'_> {
@@ -287,8 +286,9 @@ impl Import<'_> {
             return Ok(());
         }
         let outcome = match &mut self.store {
-            Store::Archive { archive, encoder } => {
-                archive.import(source, &self.batch, as_encoder(encoder.as_ref()))?
+            Store::Archive(kept) => {
+                let encoder = as_encoder(kept.encoder.as_ref());
+                kept.archive.import(source, &self.batch, encoder)?
             }
             Store::Nowhere { archive, seen } => compare(archive.as_ref(), seen, &self.batch)?,
         };
@@ -299,12 +299,13 @@ impl Import<'_> {
         report.unchanged += outcome.unchanged;
         report.snippets += outcome.snippets;
         let stored = report.added + report.updated + report.unchanged;
-        self.printer.detail(format_args!("{stored} documents stored"));
+        self.printer
+            .detail(format_args!("{stored} documents stored"));
         Ok(())
     }
 
     fn remember_problems(&mut self, source: &Source, before: usize) -> anyhow::Result<()> {
-        let Store::Archive { archive, .. } = &mut self.store else {
+        let Store::Archive(kept) = &mut self.store else {
             return Ok(());
         };
         let problems: Vec<SourceProblem> = self.report.problems[before..]
@@ -317,7 +318,7 @@ impl Import<'_> {
                 reason: problem.reason.clone(),
             })
             .collect();
-        Ok(archive.record_problems(source, &problems)?)
+        Ok(kept.archive.record_problems(source, &problems)?)
     }
 
     fn finish(mut self) -> Report {
@@ -333,8 +334,24 @@ fn source(path: &Path, format: Format) -> Source {
     };
     Source {
         location,
-        format: Format::NAMES[format as usize].to_owned(),
+        format: format_name(path, format).to_owned(),
         content_hash: None,
+    }
+}
+
+/// The format asked for, or as much as the path tells of it.
+fn format_name(path: &Path, format: Format) -> &'static str {
+    if format != Format::Auto {
+        return Format::NAMES[format as usize];
+    }
+    let name = path.to_string_lossy();
+    let name = name.trim_end_matches(".zst");
+    match name.rsplit('.').next() {
+        _ if path.is_dir() => "folder",
+        Some("jsonl") => "jsonl",
+        Some("mbox") => "mbox",
+        Some("md" | "markdown") => "markdown",
+        _ => Format::NAMES[Format::Auto as usize],
     }
 }
 
@@ -393,10 +410,18 @@ fn print(arguments: &Arguments, report: &Report, printer: &mut Printer) -> anyho
         seconds,
         ..
     } = report;
-    let would = if report.dry_run { " (dry run: nothing was stored)" } else { "" };
-    printer.line(format_args!("{BOLD}{read} read{BOLD:#} in {seconds:.1} s{would}"))?;
+    let would = if report.dry_run {
+        " (dry run: nothing was stored)"
+    } else {
+        ""
+    };
     printer.line(format_args!(
-        "{added} added, {updated} updated, {unchanged} unchanged: {authors} authors, {snippets} new snippets"
+        "{BOLD}{read} read{BOLD:#} in {seconds:.1} s{would}"
+    ))?;
+    printer.line(format_args!(
+        "{added} added, {updated} updated, {unchanged} unchanged: {}, {}",
+        counted(*authors, "author"),
+        counted(*snippets, "new snippet")
     ))?;
     for (reason, count) in skipped {
         let reason = reason.replace('_', " ");
@@ -405,9 +430,10 @@ fn print(arguments: &Arguments, report: &Report, printer: &mut Printer) -> anyho
     if !problems.is_empty() {
         printer.line(format_args!("{} could not be read", problems.len()))?;
     }
-    let shown = match arguments.problems {
-        true => problems.len(),
-        false => PROBLEMS_SHOWN,
+    let shown = if arguments.problems {
+        problems.len()
+    } else {
+        PROBLEMS_SHOWN
     };
     for problem in problems.iter().take(shown) {
         let ReportedProblem {

@@ -26,13 +26,14 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     let archive = context.settings.archive_folder()?;
     let models = models_folder()?;
-    let question = match models.exists() {
-        true => format!(
+    let question = if models.exists() {
+        format!(
             "delete the archive in {} and the models in {}?",
             archive.display(),
             models.display()
-        ),
-        false => format!("delete the archive in {}?", archive.display()),
+        )
+    } else {
+        format!("delete the archive in {}?", archive.display())
     };
     if !confirmed(&question, arguments.yes)? {
         return Err(Failure::new("not_confirmed", "nothing was deleted")

@@ -4,6 +4,7 @@ use serde_json::json;
 use crate::Status;
 use crate::context::Context;
 use crate::open::as_encoder;
+use crate::printer::counted;
 
 /// Makes everything anew that is derived from the documents: snippets, index, vectors; all of it
 /// or nothing. Needed after a change of `--encoder`.
@@ -25,7 +26,10 @@ pub(crate) fn run(_arguments: &Arguments, context: &mut Context) -> anyhow::Resu
             .object(&json!({ "authors": authors, "documents": documents, "snippets": snippets }))?;
     } else {
         context.printer.line(format_args!(
-            "{documents} documents of {authors} authors indexed anew, {snippets} snippets"
+            "{} of {} indexed anew, {}",
+            counted(documents, "document"),
+            counted(authors, "author"),
+            counted(snippets, "snippet")
         ))?;
     }
     Ok(Status::Done)

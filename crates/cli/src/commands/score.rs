@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
 use crate::options::WordNetOption;
-use crate::printer::{DIM, Printer};
+use crate::printer::{DIM, Printer, counted};
 
 /// Scores predictions against references, with the values of rouge-score, sacrebleu and NLTK.
 #[derive(Debug, Args)]
@@ -49,9 +49,10 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let field = arguments.field.as_deref();
     let references = texts(&arguments.reference, field)?;
     let predictions = texts(&arguments.prediction, field)?;
-    let wordnet = match arguments.metrics.contains(&Metric::Meteor) {
-        true => arguments.wordnet.load()?,
-        false => None,
+    let wordnet = if arguments.metrics.contains(&Metric::Meteor) {
+        arguments.wordnet.load()?
+    } else {
+        None
     };
     if wordnet.is_none() && arguments.metrics.contains(&Metric::Meteor) {
         context
@@ -83,7 +84,10 @@ fn texts(path: &Path, field: Option<&str>) -> anyhow::Result<Vec<String>> {
         let text = object.get(field).and_then(Value::as_str).ok_or_else(|| {
             Failure::new(
                 "missing_field",
-                format!("line {line} of `{}` has no text in `{field}`", path.display()),
+                format!(
+                    "line {line} of `{}` has no text in `{field}`",
+                    path.display()
+                ),
             )
             .hint("name the field that holds the text with `--field`")
         })?;
@@ -114,7 +118,7 @@ fn print(printer: &mut Printer, total: &CorpusScores) -> anyhow::Result<()> {
     if let Some(meteor) = &scores.meteor {
         printer.line(format_args!("{:<10} {:.4}", "meteor", meteor.score))?;
     }
-    printer.line(format_args!("{n} pairs"))?;
+    printer.line(counted(*n, "pair"))?;
     printer.line(format_args!("{DIM}{signature}{DIM:#}"))?;
     Ok(())
 }

@@ -70,9 +70,10 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let bm25 = arguments.ranking.bm25.value();
     let found = past.rank(&query, ranking, &bm25, arguments.k)?;
     for ranked in &found {
-        let explanation = match arguments.explain {
-            true => Some(past.explain(&query, &bm25, &ranked.document)?),
-            false => None,
+        let explanation = if arguments.explain {
+            Some(past.explain(&query, &bm25, &ranked.document)?)
+        } else {
+            None
         };
         if context.printer.json() {
             context.printer.object(&Line {
@@ -130,8 +131,12 @@ fn print(
         ..
     } = ranked;
     let title = title.as_deref().unwrap_or("(no title)");
-    let date = date.map(|date| format!("{}, ", day(date))).unwrap_or_default();
-    let snippet = snippet.map(|n| format!(", snippet {n}")).unwrap_or_default();
+    let date = date
+        .map(|date| format!("{}, ", day(date)))
+        .unwrap_or_default();
+    let snippet = snippet
+        .map(|n| format!(", snippet {n}"))
+        .unwrap_or_default();
     printer.line(format_args!(
         "{rank}. {BOLD}{title}{BOLD:#}  {DIM}{date}{document}{snippet}, score {score:.4}{DIM:#}"
     ))?;

@@ -8,8 +8,7 @@ use crate::commands::authors::day;
 use crate::commands::confirmed;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::open::as_encoder;
-use crate::printer::BOLD;
+use crate::printer::{BOLD, counted};
 
 /// What was imported: lists it, shows, excludes or removes one source.
 #[derive(Debug, Args)]
@@ -94,7 +93,8 @@ fn row(source: &SourceSummary) -> String {
         count => format!(", {count} could not be read"),
     };
     format!(
-        "{id}. {BOLD}{location}{BOLD:#}: {documents} documents{problems}, imported {}{excluded}",
+        "{id}. {BOLD}{location}{BOLD:#}: {}{problems}, imported {}{excluded}",
+        counted(*documents, "document"),
         day(*imported)
     )
 }
@@ -138,19 +138,19 @@ fn take_out(id: i64, yes: bool, exclude: bool, context: &mut Context) -> anyhow:
     let sources = archive.sources()?;
     let source = find(&sources, id)?;
     let question = format!(
-        "delete {} documents that came from {}?",
-        source.documents, source.location
+        "delete {} that came from {}?",
+        counted(source.documents, "document"),
+        source.location
     );
     if !confirmed(&question, yes)? {
         return Err(Failure::new("not_confirmed", "nothing was deleted")
             .hint("`--yes` deletes without asking")
             .into());
     }
-    let encoder = context.settings.encoder()?;
-    let encoder = as_encoder(encoder.as_ref());
-    let removal = match exclude {
-        true => archive.exclude_source(id, encoder)?,
-        false => archive.remove_source(id, encoder)?,
+    let removal = if exclude {
+        archive.exclude_source(id)?
+    } else {
+        archive.remove_source(id)?
     };
     let Removal { documents, erased } = removal;
     if context.printer.json() {
@@ -160,7 +160,7 @@ fn take_out(id: i64, yes: bool, exclude: bool, context: &mut Context) -> anyhow:
     } else {
         context
             .printer
-            .line(format_args!("{documents} documents deleted"))?;
+            .line(format_args!("{} deleted", counted(documents, "document")))?;
     }
     if !erased {
         context.printer.warning(

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use idiolect_archive::require_encoder;
-use idiolect_core::{Before, Encoder, FinishReason, KeywordSource, Ranking, Reason, SummarySource, Trace};
+use idiolect_core::{
+    Before, Encoder, FinishReason, KeywordSource, Ranking, Reason, SummarySource, Trace,
+};
 use idiolect_models::{Decoding, EarlyStopping, Strategy};
 use idiolect_pipeline::{Request, Stages, personalize, plan};
 use idiolect_retrieval::{MemoryPast, Past};
@@ -28,6 +30,7 @@ Examples:
   idiolect write --explain \"Dear Ana,\"        # the prompt, to paste into any other model
   idiolect write --no-personalize \"Dear Ana,\" # how it would be without the past
   echo \"Dear Ana,\" | idiolect write --json | jq .entries")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
     /// The first words, or `-` for standard input
     #[arg(value_name = "START", conflicts_with = "file")]
@@ -68,9 +71,10 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let request = request(arguments, context)?;
     request.immediate_context()?;
     let model = context.settings.model()?;
-    let encoder = match request.ranking.is_dense() {
-        true => context.settings.encoder()?,
-        false => None,
+    let encoder = if request.ranking.is_dense() {
+        context.settings.encoder()?
+    } else {
+        None
     };
     let stages = Stages::of(&model, as_encoder(encoder.as_ref()));
     if uses_no_past(&request) && arguments.past.author.is_none() {
@@ -89,9 +93,10 @@ fn request(arguments: &Arguments, context: &Context) -> anyhow::Result<Request> 
     let start = start(arguments)?;
     let stages = &arguments.stages;
     let request = Request::new(&start, arguments.past.before());
-    let base = match arguments.paper {
-        true => paper_decoding(request.decoding.max_tokens),
-        false => request.decoding.clone(),
+    let base = if arguments.paper {
+        paper_decoding(request.decoding.max_tokens)
+    } else {
+        request.decoding.clone()
     };
     let request = Request {
         title: arguments.title.clone(),
@@ -104,9 +109,10 @@ fn request(arguments: &Arguments, context: &Context) -> anyhow::Result<Request> 
         target_only: arguments.target_only,
         ..request
     };
-    Ok(match arguments.no_personalize {
-        true => request.without_past(),
-        false => request,
+    Ok(if arguments.no_personalize {
+        request.without_past()
+    } else {
+        request
     })
 }
 
@@ -130,9 +136,8 @@ fn start(arguments: &Arguments) -> anyhow::Result<String> {
     let path = match (&arguments.start, &arguments.file) {
         (Some(start), _) if start != "-" => return Ok(start.clone()),
         (_, Some(file)) => file.clone(),
-        (Some(_), None) => PathBuf::from("-"),
         (None, None) if io::stdin().is_terminal() => return Ok(String::new()),
-        (None, None) => PathBuf::from("-"),
+        (_, None) => PathBuf::from("-"),
     };
     let mut text = files::text(&path)?;
     if text.ends_with('\n') {
@@ -174,9 +179,10 @@ fn write(
     if arguments.show_sources {
         show_sources(&context.printer, &trace);
     }
-    context
-        .printer
-        .detail(format_args!("{}", serde_json::to_string(&trace.timings_ms)?));
+    context.printer.detail(format_args!(
+        "{}",
+        serde_json::to_string(&trace.timings_ms)?
+    ));
     Ok(match trace.finish_reason {
         FinishReason::Interrupted => Status::Interrupted,
         FinishReason::Stop | FinishReason::Length => Status::Done,
@@ -241,7 +247,9 @@ fn explain(
 
 /// The past passages, on stderr.
 fn show_sources(printer: &Printer, trace: &Trace) {
-    printer.note(format_args!("\n{BOLD}Past passages given to the model{BOLD:#}"));
+    printer.note(format_args!(
+        "\n{BOLD}Past passages given to the model{BOLD:#}"
+    ));
     for entry in &trace.entries {
         let fate = match entry.reason {
             Reason::Whole => "given whole",

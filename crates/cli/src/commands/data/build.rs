@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 use idiolect_core::Encoder;
-use idiolect_retrieval::Analyzer;
-use idiolect_training::{
-    Alike, BuildOptions, Example, Split, Survey, WordVectors, build_examples, survey,
-};
+use idiolect_retrieval::{Analyzer, LengthNorm};
+use idiolect_training::examples::{BuildOptions, Example, Split, Survey, build_examples, survey};
+use idiolect_training::labels::{Alike, WordVectors};
 use serde_json::{Value, json};
 
 use super::{ExampleOptions, Out, authors, documents};
@@ -19,6 +18,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::open::as_encoder;
 use crate::options::{RankingOptions, WordNetOption};
+use crate::printer::counted;
 use crate::progress::Progress;
 
 /// Makes examples from an archive: for every document that can be a target what its author had
@@ -39,7 +39,12 @@ pub(super) struct Arguments {
     #[command(flatten)]
     wordnet: WordNetOption,
     /// Word vectors in GloVe's text format, `.zst` or plain: near words count as similar
-    #[arg(long, value_name = "FILE", env = "IDIOLECT_WORD_VECTORS", help_heading = "Labels")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "IDIOLECT_WORD_VECTORS",
+        help_heading = "Labels"
+    )]
     word_vectors: Option<PathBuf>,
 }
 
@@ -106,10 +111,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     built?;
     let counts = written.finish()?;
     let manifest = manifest(&options, &similar, encoder, &survey, &counts);
-    files::write_whole(
-        &folder.join(MANIFEST),
-        format!("{manifest:#}\n").as_bytes(),
-    )?;
+    files::write_whole(&folder.join(MANIFEST), format!("{manifest:#}\n").as_bytes())?;
     report(context, &counts)
 }
 
@@ -129,21 +131,18 @@ struct Similar {
 
 fn similar_words(arguments: &Arguments, survey: &Survey) -> anyhow::Result<Similar> {
     let mut words = Alike::default();
-    let by = match arguments.wordnet.load()? {
-        Some(wordnet) => {
-            words.add_synonyms(&survey.vocabulary, &|word| {
-                wordnet
-                    .synonyms(word)
-                    .into_iter()
-                    .map(str::to_lowercase)
-                    .collect()
-            });
-            "WordNet synsets"
-        }
-        None => {
-            words.add_stems(&survey.vocabulary, Analyzer::English);
-            "identical stems"
-        }
+    let by = if let Some(wordnet) = arguments.wordnet.load()? {
+        words.add_synonyms(&survey.vocabulary, &|word| {
+            wordnet
+                .synonyms(word)
+                .into_iter()
+                .map(str::to_lowercase)
+                .collect()
+        });
+        "WordNet synsets"
+    } else {
+        words.add_stems(&survey.vocabulary, Analyzer::English);
+        "identical stems"
     };
     let mut vectors = None;
     if let Some(path) = &arguments.word_vectors {
@@ -175,7 +174,9 @@ impl Written {
     fn create(folder: &Path) -> anyhow::Result<Self> {
         let mut files = Vec::new();
         for split in Split::ALL {
-            let file = fs_err::File::create(folder.join(file_name(split)))?.into_parts().0;
+            let file = fs_err::File::create(folder.join(file_name(split)))?
+                .into_parts()
+                .0;
             files.push(zstd::Encoder::new(BufWriter::new(file), LEVEL)?);
         }
         Ok(Self {
@@ -223,7 +224,7 @@ fn file_name(split: Split) -> String {
     format!("{}.jsonl.zst", split.name())
 }
 
-fn counted(counts: &BTreeMap<Split, Count>) -> Value {
+fn totals(counts: &BTreeMap<Split, Count>) -> Value {
     let splits: serde_json::Map<String, Value> = counts
         .iter()
         .map(|(split, count)| {
@@ -241,14 +242,11 @@ fn manifest(
     survey: &Survey,
     counts: &BTreeMap<Split, Count>,
 ) -> Value {
-    let any_train = survey
-        .splits
-        .values()
-        .any(|&split| split == Split::Train);
+    let any_train = survey.splits.values().any(|&split| split == Split::Train);
     json!({
         "format": FORMAT,
         "version": env!("CARGO_PKG_VERSION"),
-        "counts": counted(counts),
+        "counts": totals(counts),
         "options": {
             "min_chars": options.min_chars,
             "min_past": options.min_past,
@@ -260,7 +258,10 @@ fn manifest(
             "ranked": options.ranked,
             "bm25_k1": options.bm25.k1,
             "bm25_b": options.bm25.b,
-            "length_norm": options.bm25.length_norm.to_string(),
+            "length_norm": match options.bm25.length_norm {
+                LengthNorm::Exact => "exact",
+                LengthNorm::LuceneByte4 => "lucene",
+            },
             "analyzer": options.bm25.analyzer.to_string(),
         },
         "encoder": encoder.map(Encoder::identity),
@@ -275,14 +276,14 @@ fn manifest(
 
 fn report(context: &mut Context, counts: &BTreeMap<Split, Count>) -> anyhow::Result<Status> {
     if context.printer.json() {
-        context.printer.object(&counted(counts))?;
+        context.printer.object(&totals(counts))?;
     } else {
         for (split, count) in counts {
             context.printer.line(format_args!(
-                "{}: {} examples of {} authors",
+                "{}: {} of {}",
                 split.name(),
-                count.examples,
-                count.authors.len()
+                counted(count.examples, "example"),
+                counted(count.authors.len(), "author")
             ))?;
         }
     }

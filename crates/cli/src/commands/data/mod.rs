@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use idiolect_archive::Archive;
 use idiolect_core::Document;
-use idiolect_training::{BuildOptions, Shares, SourceError};
+use idiolect_training::examples::{BuildOptions, Shares, SourceError};
 
 use crate::Status;
 use crate::context::Context;

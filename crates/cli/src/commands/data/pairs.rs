@@ -2,7 +2,8 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::Context as _;
 use clap::Args;
-use idiolect_training::{PairOptions, SameAuthor, build_pairs, survey};
+use idiolect_training::examples::survey;
+use idiolect_training::pairs::{PairOptions, SameAuthor, build_pairs};
 use serde_json::json;
 
 use super::{ExampleOptions, Out, authors, documents};

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use idiolect_training::{Example, Half, Split};
+use idiolect_training::examples::{Example, Half, Split};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -40,11 +40,12 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let folder = &arguments.folder;
     if !folder.join("manifest.json").exists() {
         let shown = folder.display();
-        return Err(
-            Failure::new("no_data", format!("`{shown}` holds no complete training data"))
-                .hint("`idiolect data build --out DIR` makes them")
-                .into(),
-        );
+        return Err(Failure::new(
+            "no_data",
+            format!("`{shown}` holds no complete training data"),
+        )
+        .hint("`idiolect data build --out DIR` makes them")
+        .into());
     }
     let mut object = Map::new();
     for split in Split::ALL {

@@ -42,9 +42,10 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 }
 
 fn predictions(path: &Path) -> anyhow::Result<Vec<Prediction>> {
-    let file = match path.is_dir() {
-        true => path.join("predictions.jsonl"),
-        false => path.to_owned(),
+    let file = if path.is_dir() {
+        path.join("predictions.jsonl")
+    } else {
+        path.to_owned()
     };
     let mut predictions = Vec::new();
     files::json_lines(&file, |_, prediction| {
@@ -53,9 +54,11 @@ fn predictions(path: &Path) -> anyhow::Result<Vec<Prediction>> {
     })?;
     if predictions.is_empty() {
         let shown = file.display();
-        return Err(Failure::new("no_predictions", format!("`{shown}` is empty"))
-            .hint("`idiolect eval --out DIR` writes predictions")
-            .into());
+        return Err(
+            Failure::new("no_predictions", format!("`{shown}` is empty"))
+                .hint("`idiolect eval --out DIR` writes predictions")
+                .into(),
+        );
     }
     Ok(predictions)
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use idiolect_core::Ranking;
-use idiolect_training::{Alike, BuildOptions, Example, Split, build_examples, survey};
+use idiolect_training::examples::{BuildOptions, Example, Split, build_examples, survey};
+use idiolect_training::labels::Alike;
 use serde::Deserialize;
 
 use crate::context::Context;
@@ -22,7 +23,7 @@ pub(super) struct Examples {
 pub(super) fn examples(
     path: Option<&Path>,
     split: Split,
-    options: BuildOptions,
+    options: &BuildOptions,
     context: &Context,
 ) -> anyhow::Result<Examples> {
     let found = match path {
@@ -64,11 +65,12 @@ fn manifest(folder: &Path) -> anyhow::Result<Manifest> {
     let path = folder.join("manifest.json");
     if !path.exists() {
         let shown = folder.display();
-        return Err(
-            Failure::new("no_data", format!("`{shown}` holds no complete training data"))
-                .hint("`idiolect data build --out DIR` makes them")
-                .into(),
-        );
+        return Err(Failure::new(
+            "no_data",
+            format!("`{shown}` holds no complete training data"),
+        )
+        .hint("`idiolect data build --out DIR` makes them")
+        .into());
     }
     Ok(serde_json::from_str(&files::text(&path)?)?)
 }
@@ -84,7 +86,7 @@ fn read(path: &Path) -> anyhow::Result<Vec<Example>> {
 
 fn from_archive(
     split: Split,
-    options: BuildOptions,
+    options: &BuildOptions,
     context: &Context,
 ) -> anyhow::Result<Examples> {
     let archive = context.settings.archive()?;
@@ -94,10 +96,11 @@ fn from_archive(
         .map(|summary| summary.author)
         .collect();
     let mut load = |author: &str| Ok(archive.documents(author)?);
-    let survey = survey(&authors, &mut load, &options)?;
-    let encoder = match options.ranking.is_dense() {
-        true => context.settings.encoder()?,
-        false => None,
+    let survey = survey(&authors, &mut load, options)?;
+    let encoder = if options.ranking.is_dense() {
+        context.settings.encoder()?
+    } else {
+        None
     };
     let mut examples = Vec::new();
     build_examples(
@@ -105,7 +108,7 @@ fn from_archive(
         &mut load,
         &Alike::default(),
         as_encoder(encoder.as_ref()),
-        &options,
+        options,
         &mut |of, example| {
             if of == split {
                 examples.push(example.clone());
@@ -165,7 +168,7 @@ pub(super) fn drawn(seed: u64, name: &str) -> u64 {
 mod tests {
     use std::collections::BTreeSet;
 
-    use idiolect_training::Half;
+    use idiolect_training::examples::Half;
 
     use super::*;
 

@@ -18,7 +18,7 @@ use idiolect_evaluation::{
     report_html, text_scores,
 };
 use idiolect_models::{Decoding, Seq2Seq};
-use idiolect_training::{BuildOptions, Example, Split};
+use idiolect_training::examples::{BuildOptions, Example, Split};
 
 use self::past::Pasts;
 use self::rows::{Makes, Row, Setup};
@@ -132,7 +132,7 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
     let found = examples::examples(
         arguments.examples.as_deref(),
         arguments.split,
-        options,
+        &options,
         context,
     )?;
     let examples = examples::spread(found.examples, arguments.limit, seed);
@@ -195,10 +195,11 @@ fn against(name: Option<&str>, rows: &[Row]) -> Result<Option<String>, Failure> 
             if rows.contains(&row) {
                 Ok(Some(row.name.to_owned()))
             } else {
-                Err(
-                    Failure::new("usage", format!("`{name}` is not among the rows of this run"))
-                        .hint("add it to `--rows`"),
+                Err(Failure::new(
+                    "usage",
+                    format!("`{name}` is not among the rows of this run"),
                 )
+                .hint("add it to `--rows`"))
             }
         }
         None => Ok(rows
@@ -240,16 +241,16 @@ impl Run<'_> {
                     }
                 }
                 Makes::Text(setup) => {
-                    let made = match known.iter().find(|(other, _)| *other == setup) {
-                        Some((_, made)) => made.clone(),
-                        None => {
+                    let made =
+                        if let Some((_, made)) = known.iter().find(|(other, _)| *other == setup) {
+                            made.clone()
+                        } else {
                             let Some(made) = self.row(row, setup, &mut progress)? else {
                                 return Ok(None);
                             };
                             known.push((setup, made.clone()));
                             made
-                        }
-                    };
+                        };
                     for (example, made) in self.examples.iter().zip(made) {
                         let likelihood = (made.nll, made.bytes);
                         predictions.push(prediction(row, example, made.text, Some(likelihood)));
@@ -272,7 +273,12 @@ impl Run<'_> {
                 return Ok(None);
             }
             progress.update(|| {
-                format!("{}: {} of {} examples", row.name, made.len(), self.examples.len())
+                format!(
+                    "{}: {} of {} examples",
+                    row.name,
+                    made.len(),
+                    self.examples.len()
+                )
             });
             made.extend(
                 self.maker
@@ -322,13 +328,15 @@ fn label(
         metrics: metric_signature(&metrics, &ScoreOptions::default()),
         split: arguments.split.name().to_owned(),
         seed,
-        weights: match uses_model {
-            true => format!("{} {}", identity.name, identity.sha256),
-            false => "none".to_owned(),
+        weights: if uses_model {
+            format!("{} {}", identity.name, identity.sha256)
+        } else {
+            "none".to_owned()
         },
-        decoding: match uses_model && !arguments.no_generate {
-            true => shown(decoding),
-            false => "none".to_owned(),
+        decoding: if uses_model && !arguments.no_generate {
+            shown(decoding)
+        } else {
+            "none".to_owned()
         },
     };
     let ranking = match row.makes {

@@ -9,7 +9,7 @@ use idiolect_core::{Before, Document, Encoder, Ranked, Ranking};
 use idiolect_models::StaticEncoder;
 use idiolect_pipeline::past_passages;
 use idiolect_retrieval::{Bm25, MemoryPast, Past, Query};
-use idiolect_training::Example;
+use idiolect_training::examples::Example;
 use jiff::Timestamp;
 
 use super::examples::drawn;
@@ -90,7 +90,11 @@ impl<'a> Pasts<'a> {
             return Ok(first.map(|entry| entry.text.clone()).unwrap_or_default());
         }
         let ranked = self.rank(&self.own(example)?, example, self.ranking)?;
-        Ok(ranked.into_iter().next().map(|one| one.text).unwrap_or_default())
+        Ok(ranked
+            .into_iter()
+            .next()
+            .map(|one| one.text)
+            .unwrap_or_default())
     }
 
     fn own(&self, example: &Example) -> anyhow::Result<impl Past + use<>> {
@@ -106,8 +110,7 @@ impl<'a> Pasts<'a> {
     ) -> anyhow::Result<Vec<Ranked>> {
         let text = &example.immediate_context;
         let vector = match (ranking.is_dense(), self.encoder()?) {
-            (false, _) => None,
-            (true, None) => None,
+            (false, _) | (true, None) => None,
             (true, Some(encoder)) => {
                 require_encoder(past, encoder.identity())?;
                 encoder
@@ -142,7 +145,11 @@ impl<'a> Pasts<'a> {
     fn of_another(&self, example: &Example) -> anyhow::Result<Vec<Ranked>> {
         let own = self.own(example)?.documents();
         let mut others: Vec<(usize, u64, &String)> = Vec::new();
-        for author in self.authors.iter().filter(|&author| *author != example.author) {
+        for author in self
+            .authors
+            .iter()
+            .filter(|&author| *author != example.author)
+        {
             let count = self.written_by_then(author, example, own)?;
             if count > 0 {
                 let draw = drawn(self.seed, &format!("{} {author}", example.id));
@@ -152,28 +159,27 @@ impl<'a> Pasts<'a> {
         others.sort_unstable();
         others.truncate(NEAREST);
         let Some((_, _, author)) = others.iter().min_by_key(|(_, draw, _)| draw) else {
-            return Err(
-                Failure::new("no_other_author", "no other author had written anything by then")
-                    .hint("leave the row WrongAuthor out, or take a split of several authors")
-                    .into(),
-            );
+            return Err(Failure::new(
+                "no_other_author",
+                "no other author had written anything by then",
+            )
+            .hint("leave the row WrongAuthor out, or take a split of several authors")
+            .into());
         };
         let archive = self.archive()?;
-        match example.date {
-            Some(date) => {
-                let past = archive.past(author, &Before::Time(date))?;
-                self.rank(&past, example, self.ranking)
-            }
-            None => {
-                let mut documents: Vec<Document> = archive.documents(author)?;
-                documents.truncate(own);
-                let dense = match self.ranking.is_dense() {
-                    true => as_encoder(self.encoder()?.as_ref()),
-                    false => None,
-                };
-                let past = MemoryPast::new(author, &documents, &Before::Now, dense)?;
-                self.rank(&past, example, self.ranking)
-            }
+        if let Some(date) = example.date {
+            let past = archive.past(author, &Before::Time(date))?;
+            self.rank(&past, example, self.ranking)
+        } else {
+            let mut documents: Vec<Document> = archive.documents(author)?;
+            documents.truncate(own);
+            let dense = if self.ranking.is_dense() {
+                as_encoder(self.encoder()?.as_ref())
+            } else {
+                None
+            };
+            let past = MemoryPast::new(author, &documents, &Before::Now, dense)?;
+            self.rank(&past, example, self.ranking)
         }
     }
 

@@ -99,8 +99,10 @@ impl FromStr for Row {
             .find(|row| row.name.eq_ignore_ascii_case(name))
             .ok_or_else(|| {
                 let known: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-                Failure::new("unknown_row", format!("there is no row `{name}`"))
-                    .hint(format!("the rows are {}; `paper` means all", known.join(", ")))
+                Failure::new("unknown_row", format!("there is no row `{name}`")).hint(format!(
+                    "the rows are {}; `paper` means all",
+                    known.join(", ")
+                ))
             })
     }
 }

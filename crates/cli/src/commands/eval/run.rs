@@ -1,13 +1,14 @@
 //! What the model makes of examples under a row: text, and the likelihood of the true continuation.
 
 use anyhow::Context as _;
-use idiolect_core::{ImmediateContext, KeywordSource, SummarySource};
+use idiolect_core::{KeywordSource, SummarySource};
 use idiolect_models::{Decoding, Seq2Seq, Tokenizer};
 use idiolect_pipeline::{Prompt, guarded_greedy, split_keywords};
-use idiolect_training::Example;
+use idiolect_training::examples::Example;
 
 use super::past::Pasts;
 use super::rows::Setup;
+use crate::target::Target;
 
 /// What came of one example under one setup.
 #[derive(Debug, Clone)]
@@ -167,9 +168,9 @@ impl Maker<'_> {
     ) -> anyhow::Result<Vec<(f64, u64)>> {
         let tokenizer = self.tokenizer()?;
         let end = self.model.config().eos_token_id;
-        let scored: Vec<Scored> = examples
+        let scored: Vec<Target> = examples
             .iter()
-            .map(|example| Scored::of(&example.target, tokenizer, self.target_tokens, end))
+            .map(|example| Target::of(&example.target, tokenizer, self.target_tokens, end))
             .collect();
         let targets: Vec<Vec<u32>> = scored.iter().map(|one| one.ids.clone()).collect();
         let log_probs = self.model.log_probs(inputs, &targets)?;
@@ -179,7 +180,7 @@ impl Maker<'_> {
             .map(|(one, log_probs)| {
                 let continuation = &log_probs[one.start_tokens..];
                 let nll = -continuation.iter().map(|&p| f64::from(p)).sum::<f64>();
-                (nll, one.bytes)
+                (nll, one.bytes as u64)
             })
             .collect())
     }
@@ -188,65 +189,5 @@ impl Maker<'_> {
         self.model
             .tokenizer()
             .context("the model has no tokenizer, so it cannot be measured on text")
-    }
-}
-
-/// A target as it is scored: start and continuation tokenized each for itself, cut at the model's
-/// length, with the end token only where nothing was cut.
-struct Scored {
-    ids: Vec<u32>,
-    start_tokens: usize,
-    bytes: u64,
-}
-
-impl Scored {
-    fn of(target: &str, tokenizer: &Tokenizer, limit: usize, end: u32) -> Self {
-        let continuation = ImmediateContext::continuation(target);
-        let start = &target[..target.len() - continuation.len()];
-        let mut ids = tokenizer.encode(start);
-        ids.truncate(limit);
-        let start_tokens = ids.len();
-        let left = limit - start_tokens;
-        let kept = longest_fitting(continuation, left, &|text| tokenizer.encode(text).len());
-        ids.extend(tokenizer.encode(kept));
-        if kept.len() == continuation.len() {
-            ids.push(end);
-        }
-        Self {
-            ids,
-            start_tokens,
-            bytes: kept.len() as u64,
-        }
-    }
-}
-
-/// The longest beginning of `text`, ending with a word, of at most `limit` tokens. Cutting the text
-/// and not its tokens keeps the bytes exact.
-fn longest_fitting<'a>(text: &'a str, limit: usize, tokens: &dyn Fn(&str) -> usize) -> &'a str {
-    if tokens(text) <= limit {
-        return text;
-    }
-    let ends: Vec<usize> = text
-        .char_indices()
-        .filter(|(_, c)| c.is_whitespace())
-        .map(|(i, _)| i)
-        .collect();
-    let fitting = ends.partition_point(|&end| tokens(&text[..end]) <= limit);
-    match fitting {
-        0 => "",
-        n => &text[..ends[n - 1]],
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cut_ends_with_a_word_and_fits() {
-        let tokens = |text: &str| text.split_whitespace().count();
-        assert_eq!(longest_fitting("a b c d", 4, &tokens), "a b c d");
-        assert_eq!(longest_fitting("a b c d", 2, &tokens), "a b");
-        assert_eq!(longest_fitting("a b c d", 0, &tokens), "");
     }
 }

@@ -62,9 +62,9 @@ pub(super) fn list(context: &mut Context) -> anyhow::Result<Status> {
             Err(error) if context.printer.json() => context
                 .printer
                 .object(&json!({ "name": name, "error": format!("{error:#}") }))?,
-            Err(error) => context
-                .printer
-                .line(format_args!("{BOLD}{name}{BOLD:#}  cannot be used: {error:#}"))?,
+            Err(error) => context.printer.line(format_args!(
+                "{BOLD}{name}{BOLD:#}  cannot be used: {error:#}"
+            ))?,
         }
     }
     Ok(Status::Done)
@@ -177,16 +177,21 @@ const FILES: [&str; 8] = [
 
 pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Result<Status> {
     let given = fs_err::canonicalize(&arguments.path)?;
-    let folder = match given.is_dir() {
-        true => given.as_path(),
-        false => given.parent().unwrap_or(&given),
+    let folder = if given.is_dir() {
+        given.as_path()
+    } else {
+        given.parent().unwrap_or(&given)
     };
-    let usual = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    let usual = folder
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
     let name = arguments.name.clone().or(usual).unwrap_or_default();
     if !is_plain_name(&name) || name == BUILTIN {
-        return Err(Failure::new("usage", format!("`{name}` cannot be a model's name"))
-            .hint("choose another with `--name`")
-            .into());
+        return Err(
+            Failure::new("usage", format!("`{name}` cannot be a model's name"))
+                .hint("choose another with `--name`")
+                .into(),
+        );
     }
     // A model that cannot be opened is not worth copying.
     Seq2Seq::load(folder, &context.settings.device()?)?;
@@ -195,12 +200,16 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
     if place.exists() {
         return Err(
             Failure::new("model_exists", format!("there is a model `{name}` already"))
-                .hint(format!("`idiolect models rm {name}` deletes it; `--name` takes another name"))
+                .hint(format!(
+                    "`idiolect models rm {name}` deletes it; `--name` takes another name"
+                ))
                 .into(),
         );
     }
     fs_err::create_dir_all(&models)?;
-    let draft = tempfile::Builder::new().prefix(".adding").tempdir_in(&models)?;
+    let draft = tempfile::Builder::new()
+        .prefix(".adding")
+        .tempdir_in(&models)?;
     for file in FILES {
         let from = folder.join(file);
         if from.exists() {
@@ -209,7 +218,9 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
     }
     fs_err::rename(draft.keep(), &place)?;
     if context.printer.json() {
-        context.printer.object(&json!({ "name": name, "folder": place }))?;
+        context
+            .printer
+            .object(&json!({ "name": name, "folder": place }))?;
     } else {
         context
             .printer

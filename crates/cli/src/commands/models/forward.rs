@@ -39,10 +39,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         let logits = logits(&line, number, &model)?;
         Ok(context.printer.object(&json!({ "logits": logits }))?)
     })?;
-    Ok(match any {
-        true => Status::Done,
-        false => Status::Nothing,
-    })
+    Ok(if any { Status::Done } else { Status::Nothing })
 }
 
 fn logits(line: &Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<Vec<Vec<f32>>>> {
@@ -58,7 +55,9 @@ fn logits(line: &Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<Vec
         for (row, mask) in rows.iter_mut().zip(mask) {
             let seen = mask.iter().take_while(|&&bit| bit == 1).count();
             if mask.len() != row.len() || mask[seen..].contains(&1) {
-                return Err(wrong("`attention_mask` must be ones, then zeros, as long as its row").into());
+                return Err(
+                    wrong("`attention_mask` must be ones, then zeros, as long as its row").into(),
+                );
             }
             *row = &row[..seen];
         }

@@ -61,10 +61,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         Ok(())
     })?;
     answer(&model, &inputs, &decoding, context)?;
-    Ok(match any {
-        true => Status::Done,
-        false => Status::Nothing,
-    })
+    Ok(if any { Status::Done } else { Status::Nothing })
 }
 
 fn ids(line: Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<u32>> {
@@ -72,8 +69,11 @@ fn ids(line: Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<u32>> {
         (None, Some(ids)) => Ok(ids),
         (Some(text), None) => {
             let tokenizer = model.tokenizer().ok_or_else(|| {
-                Failure::new("model", "the model has no tokenizer, so it cannot read `input`")
-                    .hint("give `input_ids`, or put its tokenizer.json into the folder")
+                Failure::new(
+                    "model",
+                    "the model has no tokenizer, so it cannot read `input`",
+                )
+                .hint("give `input_ids`, or put its tokenizer.json into the folder")
             })?;
             let mut ids = tokenizer.encode(&text);
             ids.push(model.config().eos_token_id);
@@ -101,9 +101,12 @@ fn answer(
             output_ids,
             log_probs,
             finish_reason,
+            ..
         } = &generated;
         context.printer.object(&Answer {
-            text: model.tokenizer().map(|tokenizer| tokenizer.decode(output_ids)),
+            text: model
+                .tokenizer()
+                .map(|tokenizer| tokenizer.decode(output_ids)),
             output_ids,
             log_probs,
             finish_reason: *finish_reason,

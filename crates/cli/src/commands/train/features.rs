@@ -1,0 +1,343 @@
+//! From examples to what a model eats: one function a task.
+
+use std::path::Path;
+
+use idiolect_models::{Config, Seq2Seq, Tokenizer};
+use idiolect_pipeline::{Prompt, guarded_greedy, join_keywords, split_keywords};
+use idiolect_training::examples::{Example, Half};
+use idiolect_training::fit::{Features, Held, TaskData, ValidationSet};
+use idiolect_training::pairs::Pair;
+use serde::Deserialize;
+
+use super::recipe::{Lengths, Recipe, Summaries};
+use crate::failure::Failure;
+use crate::files;
+use crate::target::Target;
+
+/// The tasks that a recipe may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum TaskName {
+    Generation,
+    Summary,
+    Keywords,
+    Distinction,
+}
+
+impl TaskName {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Generation => "generation",
+            Self::Summary => "summary",
+            Self::Keywords => "keywords",
+            Self::Distinction => "distinction",
+        }
+    }
+}
+
+/// Turns examples into ids.
+pub(super) struct Featurizer<'a> {
+    pub(super) tokenizer: &'a Tokenizer,
+    pub(super) config: &'a Config,
+    pub(super) lengths: &'a Lengths,
+}
+
+/// Everything that a recipe's run draws from and looks at.
+pub(super) struct Data {
+    pub(super) tasks: Vec<TaskData>,
+    pub(super) validation: Vec<ValidationSet>,
+}
+
+impl Featurizer<'_> {
+    /// The tasks of a recipe, from the folder that `data build` wrote.
+    pub(super) fn data(
+        &self,
+        folder: &Path,
+        recipe: &Recipe,
+        writer: Option<&Seq2Seq>,
+    ) -> anyhow::Result<Data> {
+        if !folder.join("manifest.json").exists() {
+            let shown = folder.display();
+            return Err(Failure::new(
+                "no_data",
+                format!("`{shown}` holds no complete training data"),
+            )
+            .hint("`idiolect data build --out DIR` makes them")
+            .into());
+        }
+        let examples: Vec<Example> = read(&folder.join("train.jsonl.zst"))?;
+        let mut tasks = Vec::new();
+        for (&task, &rate) in &recipe.tasks {
+            let features = match task {
+                TaskName::Generation => {
+                    let given = given(&examples, &recipe.summaries, writer, self)?;
+                    examples
+                        .iter()
+                        .zip(&given)
+                        .map(|(example, given)| self.generation(example, given))
+                        .collect()
+                }
+                TaskName::Summary => self.of_half_a(&examples, |example| {
+                    let context = Some(example.immediate_context.as_str());
+                    let prompt = Prompt::summary(context, &example.past_passages);
+                    (prompt, example.summary_label.clone())
+                }),
+                TaskName::Keywords => self.of_half_a(&examples, |example| {
+                    let prompt =
+                        Prompt::keywords(&example.immediate_context, &example.past_passages);
+                    (prompt, join_keywords(&example.keyword_label))
+                }),
+                TaskName::Distinction => {
+                    let path = folder.join("pairs.jsonl.zst");
+                    if !path.exists() {
+                        return Err(Failure::new("no_data", "the task `distinction` needs pairs")
+                            .hint("`idiolect data pairs --out DIR` makes them, in the same folder")
+                            .into());
+                    }
+                    let pairs: Vec<Pair> = read(&path)?;
+                    pairs
+                        .iter()
+                        .map(|pair| Features {
+                            input: self.input(&Prompt::distinction(&pair.first, &pair.second)),
+                            target: self.answer(pair.label.text()),
+                        })
+                        .collect()
+                }
+            };
+            tasks.push(TaskData {
+                name: task.name().to_owned(),
+                rate,
+                features,
+            });
+        }
+        let held: Vec<Example> = read(&folder.join("validation.jsonl.zst"))?;
+        let given = given(&held, &recipe.summaries, writer, self)?;
+        Ok(Data {
+            tasks,
+            validation: self.validation(&held, &given),
+        })
+    }
+
+    /// Bits per byte of true continuations with their own past and with none.
+    fn validation(&self, examples: &[Example], given: &[Given]) -> Vec<ValidationSet> {
+        if examples.is_empty() {
+            return Vec::new();
+        }
+        let held = |input: Vec<u32>, example: &Example| {
+            let target = self.target(&example.target);
+            Held {
+                given: target.start_tokens,
+                bytes: target.bytes,
+                features: Features {
+                    input,
+                    target: target.ids,
+                },
+            }
+        };
+        let own = examples
+            .iter()
+            .zip(given)
+            .map(|(example, given)| held(self.generation(example, given).input, example));
+        let none = examples.iter().map(|example| {
+            let prompt = Prompt::generation(&example.immediate_context, "", &[], "");
+            held(self.input(&prompt), example)
+        });
+        vec![
+            ValidationSet {
+                name: "own".to_owned(),
+                held: own.collect(),
+            },
+            ValidationSet {
+                name: "none".to_owned(),
+                held: none.collect(),
+            },
+        ]
+    }
+
+    fn generation(&self, example: &Example, given: &Given) -> Features {
+        let prompt = Prompt::generation(
+            &example.immediate_context,
+            &given.summary,
+            &given.keywords,
+            &example.past_passages,
+        );
+        Features {
+            input: self.input(&prompt),
+            target: self.target(&example.target).ids,
+        }
+    }
+
+    /// What summarizer and synthesizer learn from: half of the users, and only where there is a
+    /// label (paper §3).
+    fn of_half_a(
+        &self,
+        examples: &[Example],
+        task: impl Fn(&Example) -> (Prompt, String),
+    ) -> Vec<Features> {
+        examples
+            .iter()
+            .filter(|example| example.half == Half::A)
+            .map(task)
+            .filter(|(_, label)| !label.is_empty())
+            .map(|(prompt, label)| Features {
+                input: self.input(&prompt),
+                target: self.answer(&label),
+            })
+            .collect()
+    }
+
+    fn input(&self, prompt: &Prompt) -> Vec<u32> {
+        let encode = |text: &str| self.tokenizer.encode(text);
+        prompt
+            .fit(&encode, self.lengths.input, Some(self.config.eos_token_id))
+            .ids
+    }
+
+    /// A text with its end token, which a cut one loses.
+    fn answer(&self, text: &str) -> Vec<u32> {
+        let mut ids = self.tokenizer.encode(text);
+        ids.push(self.config.eos_token_id);
+        ids.truncate(self.lengths.target);
+        ids
+    }
+
+    fn target(&self, content: &str) -> Target {
+        let end = self.config.eos_token_id;
+        Target::of(content, self.tokenizer, self.lengths.target, end)
+    }
+}
+
+/// The summary and key words that the generator reads.
+#[derive(Debug, Clone, Default)]
+struct Given {
+    summary: String,
+    keywords: Vec<String>,
+}
+
+const SUMMARY_TOKENS: usize = 48;
+const KEYWORD_TOKENS: usize = 20;
+
+fn given(
+    examples: &[Example],
+    summaries: &Summaries,
+    writer: Option<&Seq2Seq>,
+    featurizer: &Featurizer<'_>,
+) -> anyhow::Result<Vec<Given>> {
+    Ok(match (summaries, writer) {
+        (Summaries::None, _) => vec![Given::default(); examples.len()],
+        (Summaries::Labels, _) | (Summaries::Model(_), None) => examples
+            .iter()
+            .map(|example| Given {
+                summary: example.summary_label.clone(),
+                keywords: example.keyword_label.clone(),
+            })
+            .collect(),
+        (Summaries::Model(_), Some(writer)) => {
+            let summaries = written(writer, examples, SUMMARY_TOKENS, featurizer, |example| {
+                let context = Some(example.immediate_context.as_str());
+                Prompt::summary(context, &example.past_passages)
+            })?;
+            let keywords = written(writer, examples, KEYWORD_TOKENS, featurizer, |example| {
+                Prompt::keywords(&example.immediate_context, &example.past_passages)
+            })?;
+            summaries
+                .into_iter()
+                .zip(keywords)
+                .map(|(summary, keywords)| Given {
+                    summary,
+                    keywords: split_keywords(&keywords),
+                })
+                .collect()
+        }
+    })
+}
+
+fn written(
+    writer: &Seq2Seq,
+    examples: &[Example],
+    max_tokens: usize,
+    featurizer: &Featurizer<'_>,
+    prompt: impl Fn(&Example) -> Prompt,
+) -> anyhow::Result<Vec<String>> {
+    let inputs: Vec<Vec<u32>> = examples
+        .iter()
+        .map(|example| {
+            Ok(prompt(example)
+                .fit_to(writer, Some(featurizer.lengths.input))?
+                .ids)
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let answers = writer.generate_batch(&inputs, &guarded_greedy(max_tokens))?;
+    Ok(answers
+        .iter()
+        .map(|answer| {
+            let tokenizer = writer.tokenizer().unwrap_or(featurizer.tokenizer);
+            tokenizer.decode(&answer.output_ids).trim().to_owned()
+        })
+        .collect())
+}
+
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
+    let mut found = Vec::new();
+    files::json_lines(path, |_, value| {
+        found.push(value);
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// A line of plain sequence-to-sequence data.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Plain {
+    Ids {
+        input_ids: Vec<u32>,
+        labels: Vec<u32>,
+    },
+    Texts {
+        input: String,
+        target: String,
+    },
+}
+
+/// Plain data: ids are taken as they are, texts get their end token.
+pub(super) fn plain(
+    path: &Path,
+    tokenizer: Option<&Tokenizer>,
+    end: u32,
+) -> anyhow::Result<TaskData> {
+    let mut features = Vec::new();
+    files::json_lines(path, |number, line: Plain| {
+        features.push(match (line, tokenizer) {
+            (Plain::Ids { input_ids, labels }, _) => Features {
+                input: input_ids,
+                target: labels,
+            },
+            (Plain::Texts { input, target }, Some(tokenizer)) => {
+                let ids = |text: &str| {
+                    let mut ids = tokenizer.encode(text);
+                    ids.push(end);
+                    ids
+                };
+                Features {
+                    input: ids(&input),
+                    target: ids(&target),
+                }
+            }
+            (Plain::Texts { .. }, None) => {
+                return Err(Failure::new(
+                    "model",
+                    format!("line {number} holds texts, and the model has no tokenizer"),
+                )
+                .hint("give `input_ids` and `labels`, or put its tokenizer.json into the folder")
+                .into());
+            }
+        });
+        Ok(())
+    })?;
+    Ok(TaskData {
+        name: "examples".to_owned(),
+        rate: 1.0,
+        features,
+    })
+}

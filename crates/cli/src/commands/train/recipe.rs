@@ -1,0 +1,124 @@
+//! A recipe: which tasks at which rates, sizes and schedule, as one TOML file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use idiolect_training::fit::{OptimizerKind, Schedule};
+use serde::Deserialize;
+
+use super::features::TaskName;
+use crate::failure::Failure;
+use crate::files;
+
+/// What a recipe says; what was typed counts before it.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Recipe {
+    /// Folder that `data build` and `data pairs` wrote.
+    pub(super) examples: Option<PathBuf>,
+    /// A `config.json`, to start from scratch.
+    pub(super) config: Option<PathBuf>,
+    /// A `tokenizer.json`, for a start from scratch.
+    pub(super) tokenizer: Option<PathBuf>,
+    /// Whose summaries and key words the generator reads in training.
+    pub(super) summaries: Summaries,
+    /// Longest input and target, in tokens.
+    pub(super) lengths: Lengths,
+    /// Rates of the tasks.
+    pub(super) tasks: BTreeMap<TaskName, f64>,
+    pub(super) training: Training,
+}
+
+/// Whose summaries and key words the generator reads in training.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Summaries {
+    /// The weak labels: what good ones would be.
+    #[default]
+    Labels,
+    /// None.
+    None,
+    /// What this model makes: as noisy as when writing (paper §3).
+    Model(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Lengths {
+    pub(super) input: usize,
+    pub(super) target: usize,
+}
+
+impl Default for Lengths {
+    fn default() -> Self {
+        Self {
+            input: 512,
+            target: 512,
+        }
+    }
+}
+
+/// The loop's options; each may be missing.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Training {
+    pub(super) steps: Option<u64>,
+    pub(super) batch: Option<usize>,
+    pub(super) accumulate: Option<usize>,
+    pub(super) optimizer: Option<OptimizerName>,
+    pub(super) scale_parameter: Option<bool>,
+    pub(super) lr: Option<f64>,
+    pub(super) schedule: Option<Schedule>,
+    pub(super) warmup: Option<u64>,
+    pub(super) clip: Option<f64>,
+    pub(super) dropout: Option<f64>,
+    pub(super) shuffle: Option<bool>,
+    pub(super) validate_every: Option<u64>,
+    pub(super) checkpoint_seconds: Option<u64>,
+    pub(super) patience: Option<u64>,
+}
+
+/// As users name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum OptimizerName {
+    /// As T5 was trained
+    Adafactor,
+    /// Betas 0.9 and 0.999, no weight decay
+    Adamw,
+}
+
+impl OptimizerName {
+    pub(super) fn kind(self, scale_parameter: bool) -> OptimizerKind {
+        match self {
+            Self::Adafactor => OptimizerKind::Adafactor { scale_parameter },
+            Self::Adamw => OptimizerKind::AdamW,
+        }
+    }
+}
+
+impl Recipe {
+    /// Reads a recipe; paths in it are relative to it.
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = files::text(path)?;
+        let mut recipe: Self = toml::from_str(&text).map_err(|error| {
+            let shown = path.display();
+            Failure::new(
+                "recipe",
+                format!("cannot use `{shown}`: {}", error.message()),
+            )
+            .hint("`idiolect train --help` shows a recipe")
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for inside in [
+            &mut recipe.examples,
+            &mut recipe.config,
+            &mut recipe.tokenizer,
+        ] {
+            if let Some(relative) = inside {
+                *inside = Some(folder.join(&*relative));
+            }
+        }
+        Ok(recipe)
+    }
+}

@@ -1,0 +1,118 @@
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{Home, many, snapshot};
+
+fn examples(home: &Home, file: &str) -> Vec<Value> {
+    let bytes = zstd::decode_all(fs::File::open(home.path().join(file)).unwrap()).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn examples_see_only_what_was_earlier() {
+    let home = many();
+    snapshot!(home.run(&["data", "build", "--out", "data", "--split", "50/25/25", "--wordnet", "none", "--encoder", "none"]), @"
+    exit: 0
+    --- stdout
+    train: 36 examples of 6 authors
+    validation: 18 examples of 3 authors
+    test: 18 examples of 3 authors
+    ");
+    let mut authors = Vec::new();
+    for split in ["train", "validation", "test"] {
+        for example in examples(&home, &format!("data/{split}.jsonl.zst")) {
+            let place = |id: &str| -> u32 { id.rsplit('-').next().unwrap().parse().unwrap() };
+            let own = place(example["document"].as_str().unwrap());
+            assert!(own >= 2);
+            for entry in example["entries"].as_array().unwrap() {
+                assert!(place(entry["document"].as_str().unwrap()) < own);
+            }
+            let target = example["target"].as_str().unwrap();
+            assert!(target.starts_with(example["immediate_context"].as_str().unwrap()));
+            authors.push((example["author"].to_string(), split));
+        }
+    }
+    authors.sort();
+    authors.dedup();
+    assert_eq!(authors.len(), 12, "an author is in one split only");
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(home.path().join("data/manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["format"], 1);
+    assert_eq!(manifest["similar_words"], "identical stems");
+    snapshot!(home.run(&["data", "stats", "data"]), @"
+    exit: 0
+    --- stdout
+    train: 36 examples of 6 authors; on average 474 characters to write, after 4.3 past passages of 1941 characters, summary of 0 characters, 0.3 key words
+    validation: 18 examples of 3 authors; on average 475 characters to write, after 4.3 past passages of 1945 characters, summary of 0 characters, 0.3 key words
+    test: 18 examples of 3 authors; on average 473 characters to write, after 4.3 past passages of 1937 characters, summary of 0 characters, 0.3 key words
+    ");
+}
+
+#[test]
+fn a_build_is_the_same_every_time() {
+    let home = many();
+    for out in ["one", "two"] {
+        home.stdout(&[
+            "data",
+            "build",
+            "--out",
+            out,
+            "--max-examples",
+            "3",
+            "--seed",
+            "5",
+        ]);
+    }
+    for file in ["train.jsonl.zst", "manifest.json"] {
+        let read = |out: &str| fs::read(home.path().join(out).join(file)).unwrap();
+        assert_eq!(read("one"), read("two"));
+    }
+}
+
+#[test]
+fn pairs_are_half_true_and_leave_out_held_back_authors() {
+    let home = many();
+    home.stdout(&["data", "build", "--out", "data", "--split", "50/25/25"]);
+    snapshot!(home.run(&["data", "pairs", "--out", "data", "--split", "50/25/25"]), @"
+    exit: 0
+    --- stdout
+    24 pairs of one author, 24 of two
+    ");
+    let held: Vec<Value> = ["validation", "test"]
+        .iter()
+        .flat_map(|split| examples(&home, &format!("data/{split}.jsonl.zst")))
+        .map(|example| example["author"].clone())
+        .collect();
+    for pair in examples(&home, "data/pairs.jsonl.zst") {
+        let authors = pair["authors"].as_array().unwrap();
+        assert!(authors.iter().all(|author| !held.contains(author)));
+        assert_eq!(pair["label"], (authors[0] == authors[1]).to_string());
+    }
+}
+
+#[test]
+fn too_little_is_said_so() {
+    let home = Home::with_letters();
+    snapshot!(home.run(&["data", "build", "--out", "data"]), @"
+    exit: 2
+    --- stderr
+    error: no author has 5 examples
+    hint: import more, or lower --min-chars, --min-past or --min-examples
+    ");
+    snapshot!(home.run(&["data", "stats", "data"]), @"
+    exit: 2
+    --- stderr
+    error: `data` holds no complete training data
+    hint: `idiolect data build --out DIR` makes them
+    ");
+    snapshot!(home.run(&["data", "build", "--out", "data", "--split", "1/2"]), @"
+    exit: 2
+    --- stderr
+    error: invalid value '1/2' for '--split <A/B/C>': `1/2` is not a split: use three shares such as 85/5/10
+    hint: the command's `--help` says what it takes
+    ");
+}

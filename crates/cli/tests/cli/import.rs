@@ -1,0 +1,187 @@
+use crate::support::{Home, LETTERS, snapshot};
+
+#[test]
+fn a_report_adds_up_and_a_second_import_adds_nothing() {
+    let home = Home::new();
+    home.file("letters.jsonl", LETTERS);
+    snapshot!(home.run(&["import", "letters.jsonl"]), @"
+    exit: 0
+    --- stdout
+    8 read in [TIME] s
+    8 added, 0 updated, 0 unchanged: 3 authors, 8 new snippets
+    ");
+    snapshot!(home.run(&["import", "letters.jsonl", "--json"]), @r#"
+    exit: 0
+    --- stdout
+    {"read":8,"added":0,"updated":0,"unchanged":8,"skipped":{},"problems":[],"authors":3,"snippets":0,"seconds":[TIME],"ignored_fields":{},"dry_run":false,"interrupted":false}
+    "#);
+}
+
+#[test]
+fn broken_items_are_problems_and_the_rest_is_stored() {
+    let home = Home::new();
+    let mut bytes = b"{\"author\":\"ana\",\"text\":\"One.\"}\n{\"author\":\"ana\",\n".to_vec();
+    bytes.extend(b"{\"author\":\"ana\",\"text\":\"caf\xe9\"}\n{\"author\":\"ana\"}\n[1]\n");
+    bytes.extend(b"{\"author\":\"ana\",\"text\":\"\"}\n\n{\"text\":\"Whose?\"}\n");
+    bytes.extend(b"{\"author\":\"ana\",\"text\":\"Two.\",\"mood\":\"fair\",\"date\":\"soon\"}\n");
+    bytes.extend(b"{\"author\":\"ana\",\"text\":\"Three.\",\"mood\":\"fair\"}");
+    home.file("mixed.jsonl", bytes);
+    snapshot!(home.run(&["import", "mixed.jsonl", "-v"]), @"
+    exit: 0
+    --- stdout
+    9 read in [TIME] s
+    2 added, 0 updated, 0 unchanged: 1 author, 2 new snippets
+    1 skipped: empty text
+    6 could not be read
+      mixed.jsonl, line 2: invalid JSON at column 16
+      mixed.jsonl, line 3: not valid UTF-8
+      mixed.jsonl, line 4: `text` is missing
+      mixed.jsonl, line 5: not a JSON object
+      mixed.jsonl, line 8: no author is named: use --author
+      mixed.jsonl, line 9: `date` is neither RFC 3339 nor YYYY-MM-DD
+    --- stderr
+    2 documents stored
+    fields not used: mood
+    ");
+    snapshot!(home.run(&["import", "mixed.jsonl", "--json"]), @r#"
+    exit: 0
+    --- stdout
+    {"read":9,"added":0,"updated":0,"unchanged":2,"skipped":{"empty_text":1},"problems":[{"source":"mixed.jsonl","location":"line 2","reason":"invalid JSON at column 16"},{"source":"mixed.jsonl","location":"line 3","reason":"not valid UTF-8"},{"source":"mixed.jsonl","location":"line 4","reason":"`text` is missing"},{"source":"mixed.jsonl","location":"line 5","reason":"not a JSON object"},{"source":"mixed.jsonl","location":"line 8","reason":"no author is named: use --author"},{"source":"mixed.jsonl","location":"line 9","reason":"`date` is neither RFC 3339 nor YYYY-MM-DD"}],"authors":1,"snippets":0,"seconds":[TIME],"ignored_fields":{"mood":2},"dry_run":false,"interrupted":false}
+    "#);
+    snapshot!(home.run(&["sources", "show", "1"]), @"
+    exit: 0
+    --- stdout
+    1. [HOME]/mixed.jsonl: 2 documents, 6 could not be read, imported [DAY]
+      mixed.jsonl, line 2: invalid JSON at column 16
+      mixed.jsonl, line 3: not valid UTF-8
+      mixed.jsonl, line 4: `text` is missing
+      mixed.jsonl, line 5: not a JSON object
+      mixed.jsonl, line 8: no author is named: use --author
+      mixed.jsonl, line 9: `date` is neither RFC 3339 nor YYYY-MM-DD
+    ");
+}
+
+#[test]
+fn mail_keeps_what_one_sent() {
+    let home = Home::new();
+    let mbox = "From me@example.org Fri Mar  1 10:00:00 2019\n\
+From: Me <me@example.org>\nTo: ana@example.org\nDate: Fri, 1 Mar 2019 10:00:00 +0000\nSubject: Beans\n\n\
+Dear Ana,\nthe beans are up.\n\nOn Thu, Ana wrote:\n> are they?\n-- \nMe\n\n\
+From ana@example.org Fri Mar  1 11:00:00 2019\n\
+From: Ana <ana@example.org>\nTo: me@example.org\nDate: Fri, 1 Mar 2019 11:00:00 +0000\nSubject: Re: Beans\n\nGood.\n\n\
+From me@example.org Fri Mar  1 12:00:00 2019\n\
+From: Me <me@example.org>\nTo: ana@example.org\nDate: Fri, 1 Mar 2019 12:00:00 +0000\nSubject: Cut";
+    home.file("sent.mbox", mbox);
+    snapshot!(home.run(&["import", "sent.mbox"]), @"
+    exit: 2
+    --- stderr
+    error: sent.mbox: a mailbox, and no address of yours is given
+    hint: name your addresses with --me ADDRESS (repeatable): only what they sent is kept
+    ");
+    snapshot!(home.run(&["import", "sent.mbox", "--me", "me@example.org", "--author", "me"]), @"
+    exit: 0
+    --- stdout
+    3 read in [TIME] s
+    1 added, 0 updated, 0 unchanged: 1 author, 1 new snippet
+    1 skipped: other sender
+    1 could not be read
+      sent.mbox, line 23: the message is cut off
+    ");
+    snapshot!(home.run(&["export"]), @r#"
+    exit: 0
+    --- stdout
+    {"id":"[HASH]","author":"me","date":"[MOMENT]","n":null,"title":"Beans","text":"Dear Ana,\nthe beans are up.","kind":"mail","thread":null,"to":"ana@example.org"}
+    "#);
+}
+
+#[test]
+fn notes_come_from_folders() {
+    let home = Home::new();
+    home.file(
+        "notes/one.md",
+        "---\ntitle: One\ndate: 2020-01-02\n---\nFirst note.\n",
+    );
+    home.file("notes/deep/two.md", "# Two\n\nSecond note.\n");
+    home.file("notes/empty.md", "");
+    home.file("notes/picture.png", [0_u8, 1, 2]);
+    snapshot!(home.run(&["import", "notes", "--author", "ana"]), @"
+    exit: 0
+    --- stdout
+    3 read in [TIME] s
+    2 added, 0 updated, 0 unchanged: 1 author, 2 new snippets
+    1 skipped: empty text
+    ");
+    snapshot!(home.run(&["authors"]), @"
+    exit: 0
+    --- stdout
+    ana: 2 documents, 31 characters, 2020-01-02 to 2020-01-02
+    ");
+}
+
+#[test]
+fn a_dry_run_stores_nothing() {
+    let home = Home::new();
+    home.file("letters.jsonl", LETTERS);
+    snapshot!(home.run(&["import", "letters.jsonl", "--dry-run"]), @"
+    exit: 0
+    --- stdout
+    8 read in [TIME] s (dry run: nothing was stored)
+    8 added, 0 updated, 0 unchanged: 3 authors, 8 new snippets
+    ");
+    snapshot!(home.run(&["authors"]), @"
+    exit: 2
+    --- stderr
+    error: there is no archive in [HOME]/.local/share/idiolect
+    hint: `idiolect import PATH` makes one; `--archive DIR` names another folder
+    ");
+    home.stdout(&["import", "letters.jsonl"]);
+    snapshot!(home.run(&["import", "letters.jsonl", "--dry-run"]), @"
+    exit: 0
+    --- stdout
+    8 read in [TIME] s (dry run: nothing was stored)
+    0 added, 0 updated, 8 unchanged: 3 authors, 0 new snippets
+    ");
+}
+
+#[test]
+fn standard_input_fields_and_dates_are_chosen() {
+    let home = Home::new();
+    let lines = "{\"who\":\"ana\",\"body\":\"Old.\",\"date\":\"2001-01-01\"}\n\
+                 {\"who\":\"ana\",\"body\":\"New.\",\"date\":\"2021-01-01\"}\n";
+    let output = home
+        .command(&[
+            "import",
+            "-",
+            "--format",
+            "jsonl",
+            "--map",
+            "author=who,text=body",
+        ])
+        .args(["--since", "2020-01-01"])
+        .write_stdin(lines)
+        .output()
+        .unwrap();
+    snapshot!(home.shown(&output), @"
+    exit: 0
+    --- stdout
+    2 read in [TIME] s
+    1 added, 0 updated, 0 unchanged: 1 author, 1 new snippet
+    1 skipped: outside dates
+    ");
+    snapshot!(home.run(&["export"]), @r#"
+    exit: 0
+    --- stdout
+    {"id":"[HASH]","author":"ana","date":"[MOMENT]","n":null,"title":null,"text":"New.","kind":null,"thread":null,"to":null}
+    "#);
+}
+
+#[test]
+fn an_export_is_read_back_to_the_same_archive() {
+    let home = Home::with_letters();
+    let exported = home.stdout(&["export"]);
+    home.file("export.jsonl", &exported);
+    home.stdout(&["import", "export.jsonl", "--archive", "second"]);
+    assert_eq!(home.stdout(&["export", "--archive", "second"]), exported);
+    let only_ben = home.json_lines(&["export", "--author", "ben"]);
+    assert!(only_ben.len() == 3 && only_ben.iter().all(|document| document["author"] == "ben"));
+}

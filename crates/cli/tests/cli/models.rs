@@ -1,0 +1,199 @@
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::{Home, snapshot};
+
+/// A tiny T5 with random weights, with what `transformers` computes from it.
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/golden/t5-v1.1")
+}
+
+#[test]
+fn a_model_is_added_shown_and_removed() {
+    let home = Home::new();
+    let golden = golden();
+    let folder = golden.to_str().unwrap();
+    snapshot!(home.run(&["models", "add", folder, "--name", "tiny"]), @"
+    exit: 0
+    --- stdout
+    added: use it with `--model tiny`
+    ");
+    snapshot!(home.run(&["models", "show", "tiny"]), @"
+    exit: 0
+    --- stdout
+    name: tiny
+    folder: [HOME]/.local/share/idiolect/models/tiny
+    architecture: t5 (gated-gelu)
+    sha256: [HASH]
+    d model: 32
+    encoder layers: 2
+    decoder layers: 2
+    heads: 4
+    vocabulary: 128
+    tokenizer: false
+    licence: not known
+    ");
+    let listed = home.json_lines(&["models", "ls", "--json"]);
+    let names: Vec<&Value> = listed.iter().map(|model| &model["name"]).collect();
+    assert_eq!(names, ["builtin", "tiny"]);
+    snapshot!(home.run(&["models", "add", folder, "--name", "tiny"]), @"
+    exit: 2
+    --- stderr
+    error: there is a model `tiny` already
+    hint: `idiolect models rm tiny` deletes it; `--name` takes another name
+    ");
+    snapshot!(home.run(&["models", "rm", "tiny"]), @"
+    exit: 0
+    --- stdout
+    removed tiny
+    ");
+    snapshot!(home.run(&["models", "rm", "tiny"]), @"
+    exit: 2
+    --- stderr
+    error: there is no added model `tiny`
+    hint: `idiolect models ls` lists them
+    ");
+    snapshot!(home.run(&["models", "rm", "../tiny"]), @"
+    exit: 2
+    --- stderr
+    error: there is no added model `../tiny`
+    hint: `idiolect models ls` lists them
+    ");
+    snapshot!(home.run(&["models", "show", "tiny"]), @"
+    exit: 2
+    --- stderr
+    error: there is no model `tiny`
+    hint: give a model's folder, or a name that `idiolect models ls` lists
+    ");
+    snapshot!(home.run(&["models", "pull", "tiny"]), @"
+    exit: 2
+    --- stderr
+    error: cannot pull `tiny`: this version opens no connection
+    hint: download the model's folder yourself, then `idiolect models add DIR`
+    ");
+}
+
+#[test]
+fn folders_that_are_no_model_are_named_with_what_is_wrong() {
+    let home = Home::new();
+    let golden = golden();
+    let config = std::fs::read_to_string(golden.join("config.json")).unwrap();
+    let weights = std::fs::read(golden.join("model.safetensors")).unwrap();
+    let folder = |name: &str, config: &str, weights: &[u8]| {
+        home.file(&format!("{name}/config.json"), config);
+        home.file(&format!("{name}/model.safetensors"), weights);
+    };
+    let parsed: Value = serde_json::from_str(&config).unwrap();
+    let with = |key: &str, value: Value| {
+        let mut changed = parsed.clone();
+        changed[key] = value;
+        changed.to_string()
+    };
+    folder("deeper", &with("num_layers", 9.into()), &weights);
+    folder("wider", &with("d_model", 24.into()), &weights);
+    folder("stranger", &with("model_type", "gpt2".into()), &weights);
+    folder("cut", &config, &weights[..weights.len() / 2]);
+    home.file("bare/config.json", &config);
+    for name in ["deeper", "wider", "stranger", "cut", "bare"] {
+        let shown = home.run(&["models", "show", name]);
+        assert!(shown.starts_with("exit: 2\n"), "{shown}");
+    }
+    snapshot!(home.run(&["models", "show", "deeper"]), @"
+    exit: 2
+    --- stderr
+    error: tensor `encoder.block.2.layer.0.SelfAttention.q.weight` is missing
+    hint: config.json and model.safetensors do not belong together, or a copy broke off
+    ");
+    snapshot!(home.run(&["models", "show", "wider"]), @"
+    exit: 2
+    --- stderr
+    error: tensor `shared.weight` has shape [128, 32], expected [128, 24]
+    hint: config.json and model.safetensors do not belong together, or a copy broke off
+    ");
+    snapshot!(home.run(&["models", "show", "stranger"]), @"
+    exit: 2
+    --- stderr
+    error: stranger/config.json describes a `gpt2`, not t5 or mt5
+    hint: --model takes folders of a T5, --encoder those of Model2Vec
+    ");
+    snapshot!(home.run(&["models", "show", "cut"]), @"
+    exit: 2
+    --- stderr
+    error: cut/model.safetensors is damaged: incomplete metadata, file not fully covered
+    hint: config.json and model.safetensors do not belong together, or a copy broke off
+    ");
+    snapshot!(home.run(&["models", "show", "bare"]), @"
+    exit: 2
+    --- stderr
+    error: `bare` is not a model: model.safetensors is missing
+    hint: a model folder holds config.json, tokenizer.json and model.safetensors
+    ");
+    snapshot!(home.run(&["write", "x", "--no-personalize", "--device", "abacus"]), @"
+    exit: 2
+    --- stderr
+    error: device `abacus` is not in this build
+    hint: use --device cpu, or build with --features cuda or wgpu
+    ");
+}
+
+#[test]
+fn a_model_without_a_tokenizer_works_with_ids() {
+    let home = Home::new();
+    let golden = golden();
+    let folder = golden.to_str().unwrap();
+    home.file(
+        "in.jsonl",
+        "{\"input_ids\":[5,6,7,1]}\n{\"input_ids\":[8,1]}\n",
+    );
+    let generate = |more: &[&str]| {
+        let mut arguments = vec![
+            "models",
+            "generate",
+            "in.jsonl",
+            "--model",
+            folder,
+            "--max-tokens",
+            "6",
+        ];
+        arguments.extend(more);
+        home.json_lines(&arguments)
+    };
+    let together = generate(&[]);
+    assert_eq!(together.len(), 2);
+    assert!(together.iter().all(|answer| answer["text"].is_null()));
+    for (alone, together) in generate(&["--batch", "1"]).iter().zip(&together) {
+        assert_eq!(alone["output_ids"], together["output_ids"]);
+    }
+    assert!(generate(&["--beam", "3"])[0]["output_ids"].is_array());
+
+    home.file(
+        "forward.jsonl",
+        "{\"input_ids\":[[5,6,7],[8,1,0]],\"attention_mask\":[[1,1,1],[1,1,0]],\"decoder_input_ids\":[[0,4],[0,9]]}\n",
+    );
+    let logits = home.json(&["models", "forward", "forward.jsonl", "--model", folder]);
+    let rows = logits["logits"].as_array().unwrap();
+    assert_eq!((rows.len(), rows[0].as_array().unwrap().len()), (2, 2));
+    snapshot!(home.run(&["models", "generate", "missing.jsonl", "--model", folder]), @"
+    exit: 2
+    --- stderr
+    error: failed to open file `missing.jsonl`: No such file or directory (os error 2)
+    hint: check the path
+    ");
+    home.file("text.jsonl", "{\"input\":\"hello\"}\n");
+    snapshot!(home.run(&["models", "generate", "text.jsonl", "--model", folder]), @"
+    exit: 2
+    --- stderr
+    error: the model has no tokenizer, so it cannot read `input`
+    hint: give `input_ids`, or put its tokenizer.json into the folder
+    ");
+    home.file("broken.jsonl", "{\"input_ids\":[1]}\n{\"input_ids\":\n");
+    snapshot!(
+        home.run(&["models", "generate", "broken.jsonl", "--model", folder, "--batch", "4"]),
+        @"
+    exit: 2
+    --- stderr
+    error: line 2 of `broken.jsonl` cannot be read: EOF while parsing a value
+    "
+    );
+}
