@@ -3,10 +3,10 @@ use std::ops::ControlFlow;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{
-    Batch, Decoding, Error, Generated, Seq2Seq, Strategy,
+    Batch, Decoding, Error, Generated, Seq2Seq, Strategy, T5,
     decoding::{Next, Search},
     seq2seq::batches,
-    t5::Cache,
+    t5::{Cache, HostCache, HostDecoder},
 };
 
 impl Seq2Seq {
@@ -85,15 +85,21 @@ impl Seq2Seq {
         if decoding.max_tokens == 0 {
             return Ok(());
         }
-        let mut cache = self.t5().start(&self.t5().encode(&input), &input.mask);
         let mut given = vec![self.config().decoder_start_token_id];
         given.extend(prefix);
-        let mut tokens =
-            integers(&given.repeat(inputs.len()), device).reshape([inputs.len(), given.len()]);
+        let mut cache = self.t5().start(&self.t5().encode(&input), &input.mask);
+        let tokens = rows(&given.repeat(inputs.len()), inputs.len(), device);
+        let mut logits = numbers(self.t5().step(tokens, &mut cache))?;
+        let mut steps = match self.host()? {
+            Some(decoder) => {
+                let lengths: Vec<usize> = inputs.iter().map(|input| input.len()).collect();
+                Steps::Host(decoder, HostCache::new(&cache, &lengths)?)
+            }
+            None => Steps::Device(self.t5(), cache),
+        };
         // Which searches go on, and how many sequences each of them follows.
         let mut active: Vec<(usize, usize)> = (0..inputs.len()).map(|i| (i, 1)).collect();
         loop {
-            let logits = self.logits(tokens, &mut cache)?;
             let mut next = Vec::new();
             let mut rest = logits.as_slice();
             let mut first_row = 0;
@@ -114,34 +120,55 @@ impl Seq2Seq {
             if next.is_empty() {
                 return Ok(());
             }
-            follow(&mut cache, &next, first_row, active == followed, device);
+            logits = steps.take(&next, first_row, active == followed)?;
             active = followed;
-            let ids: Vec<u32> = next.iter().map(|one| one.token).collect();
-            tokens = integers(&ids, device).reshape([ids.len(), 1]);
         }
-    }
-
-    fn logits(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Result<Vec<f32>, Error> {
-        self.t5()
-            .step(tokens, cache)
-            .try_into_vec_as::<f32>()
-            .map_err(|error| Error::Execution(error.to_string()))
     }
 }
 
-/// Makes the cache hold the sequences that are followed, in their order. The encoder's part of it
-/// stays where each input is followed by as many sequences as before.
-fn follow(cache: &mut Cache, next: &[Next], rows: usize, same_inputs: bool, device: &Device) {
-    let from: Vec<u32> = next.iter().map(|one| one.from as u32).collect();
-    if from.iter().copied().eq(0..rows as u32) {
-        return;
+/// Where the decoder runs after its first step, and what it remembers there.
+enum Steps<'a> {
+    Host(&'a HostDecoder, HostCache),
+    Device(&'a T5, Cache),
+}
+
+impl Steps<'_> {
+    /// Follows these of the `rows` sequences, each with one token more, and returns the logits after
+    /// them. The encoder's part of the memory stays where each input is followed by as many
+    /// sequences as before.
+    fn take(&mut self, next: &[Next], rows: usize, same_inputs: bool) -> Result<Vec<f32>, Error> {
+        let tokens: Vec<u32> = next.iter().map(|one| one.token).collect();
+        match self {
+            Self::Host(decoder, cache) => {
+                cache.follow(next.iter().map(|one| one.from));
+                Ok(decoder.step(&tokens, cache))
+            }
+            Self::Device(t5, cache) => {
+                let device = t5.device();
+                let from: Vec<u32> = next.iter().map(|one| one.from as u32).collect();
+                if !from.iter().copied().eq(0..rows as u32) {
+                    let from = integers(&from, &device);
+                    if same_inputs {
+                        cache.reorder(&from);
+                    } else {
+                        cache.keep(&from);
+                    }
+                }
+                numbers(t5.step(self::rows(&tokens, tokens.len(), &device), cache))
+            }
+        }
     }
-    let from = integers(&from, device);
-    if same_inputs {
-        cache.reorder(&from);
-    } else {
-        cache.keep(&from);
-    }
+}
+
+fn numbers(tensor: Tensor<2>) -> Result<Vec<f32>, Error> {
+    tensor
+        .try_into_vec_as::<f32>()
+        .map_err(|error| Error::Execution(error.to_string()))
+}
+
+/// Ids as `[count, width]`.
+fn rows(ids: &[u32], count: usize, device: &Device) -> Tensor<2, Int> {
+    integers(ids, device).reshape([count, ids.len() / count])
 }
 
 fn integers(ids: &[u32], device: &Device) -> Tensor<1, Int> {

@@ -1,10 +1,16 @@
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use burn::tensor::Device;
 use idiolect_core::ModelIdentity;
 use sha2::{Digest, Sha256};
 
-use crate::{Batch, Config, Error, Parameters, Precision, T5, Tokenizer, folder, t5::Targets};
+use crate::{
+    Batch, Config, Error, Parameters, Precision, T5, Tokenizer, folder,
+    t5::{HostDecoder, Targets},
+};
 
 /// A T5 with its tokenizer, ready to write: what a model folder holds.
 #[derive(Debug, Clone)]
@@ -13,6 +19,8 @@ pub struct Seq2Seq {
     tokenizer: Option<Tokenizer>,
     identity: ModelIdentity,
     device: Device,
+    /// Made when the first text is written.
+    host: Arc<OnceLock<HostDecoder>>,
 }
 
 /// How many tokens are computed together at most, fillings included.
@@ -106,6 +114,7 @@ impl Seq2Seq {
                 sha256: hex(&Sha256::digest(weights)),
             },
             device: device.clone(),
+            host: Arc::default(),
         })
     }
 
@@ -120,6 +129,7 @@ impl Seq2Seq {
                 sha256: String::new(),
             },
             device,
+            host: Arc::default(),
         }
     }
 
@@ -146,6 +156,18 @@ impl Seq2Seq {
     /// Where it runs.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The decoder as it runs where the device is the CPU.
+    pub(crate) fn host(&self) -> Result<Option<&HostDecoder>, Error> {
+        if self.device != Device::flex() {
+            return Ok(None);
+        }
+        if let Some(made) = self.host.get() {
+            return Ok(Some(made));
+        }
+        let made = HostDecoder::new(&self.t5)?;
+        Ok(Some(self.host.get_or_init(|| made)))
     }
 
     /// Natural log-probabilities of each target's tokens given its input (teacher forcing), in

@@ -6,6 +6,7 @@
 
 mod cache;
 mod config;
+mod host;
 mod init;
 mod layers;
 mod loss;
@@ -15,6 +16,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 pub use cache::Cache;
 pub use config::{Activation, Config, FeedForward};
+pub(crate) use host::{HostCache, HostDecoder};
 pub use init::random_parameters;
 use layers::{Attention, FeedForwardLayer, Norm, Training, dropout, linear};
 pub use loss::Targets;

@@ -1,7 +1,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::Config;
-use crate::{Error, Parameters};
+use crate::{Error, Parameter, Parameters};
 
 /// The relative position bias of one stack, shared by its layers.
 #[derive(Debug, Clone)]
@@ -56,6 +56,18 @@ impl PositionBias {
             .collect();
         let device = self.weight.device();
         bias + Tensor::from_data(TensorData::new(mask, [1, 1, width - past, width]), &device)
+    }
+
+    /// For each head, the decoder's bias by distance; the last holds for all beyond.
+    pub(super) fn by_distance(&self) -> Result<Vec<Vec<f32>>, Error> {
+        let values = Parameter::Matrix(self.weight.clone()).values()?;
+        let heads = values.len() / self.buckets;
+        let bias = |head, distance| {
+            values[causal_bucket(distance, self.buckets, self.max_distance) * heads + head]
+        };
+        Ok((0..heads)
+            .map(|head| (0..=self.max_distance).map(|distance| bias(head, distance)).collect())
+            .collect())
     }
 
     fn bias(
