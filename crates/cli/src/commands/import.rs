@@ -110,10 +110,10 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         until: arguments.until,
     };
     let store = if arguments.dry_run {
-        Store::Nowhere {
+        Store::Nowhere(Box::new(Seen {
             archive: existing(context)?,
-            seen: HashMap::new(),
-        }
+            documents: HashMap::new(),
+        }))
     } else {
         Store::Archive(Box::new(Kept {
             encoder: context.settings.encoder()?,
@@ -191,10 +191,12 @@ struct Import<'a> {
 enum Store {
     Archive(Box<Kept>),
     /// `--dry-run`: into a comparison with what is stored and what was seen before.
-    Nowhere {
-        archive: Option<Archive>,
-        seen: HashMap<(String, String), Document>,
-    },
+    Nowhere(Box<Seen>),
+}
+
+struct Seen {
+    archive: Option<Archive>,
+    documents: HashMap<(String, String), Document>,
 }
 
 struct Kept {
@@ -290,7 +292,7 @@ impl Import<'_> {
                 let encoder = as_encoder(kept.encoder.as_ref());
                 kept.archive.import(source, &self.batch, encoder)?
             }
-            Store::Nowhere { archive, seen } => compare(archive.as_ref(), seen, &self.batch)?,
+            Store::Nowhere(seen) => compare(seen, &self.batch)?,
         };
         self.batch.clear();
         let report = &mut self.report;
@@ -356,17 +358,13 @@ fn format_name(path: &Path, format: Format) -> &'static str {
 }
 
 /// What an import of these documents would do.
-fn compare(
-    archive: Option<&Archive>,
-    seen: &mut HashMap<(String, String), Document>,
-    documents: &[Document],
-) -> anyhow::Result<Outcome> {
+fn compare(seen: &mut Seen, documents: &[Document]) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     for document in documents {
         let key = (document.author.clone(), document.id.clone());
-        let known = match seen.get(&key) {
+        let known = match seen.documents.get(&key) {
             Some(known) => Some(known.clone()),
-            None => stored(archive, document)?,
+            None => stored(seen.archive.as_ref(), document)?,
         };
         match known {
             Some(known) if known == *document => outcome.unchanged += 1,
@@ -378,7 +376,7 @@ fn compare(
                 }
             }
         }
-        seen.insert(key, document.clone());
+        seen.documents.insert(key, document.clone());
     }
     Ok(outcome)
 }

@@ -17,11 +17,11 @@ use idiolect_evaluation::{
     Metric, Prediction, Resampling, RowLabel, RunSignature, ScoreOptions, Table, metric_signature,
     report_html, text_scores,
 };
-use idiolect_models::{Decoding, Seq2Seq};
+use idiolect_models::{Decoding, EarlyStopping, Seq2Seq, Strategy};
 use idiolect_training::examples::{BuildOptions, Example, Split};
 
 use self::past::Pasts;
-use self::rows::{Makes, Row, Setup};
+use self::rows::{Makes, PastSource, Row, Setup};
 use self::run::{Made, Maker};
 use crate::Status;
 use crate::commands::write::paper_decoding;
@@ -339,23 +339,46 @@ fn label(
             "none".to_owned()
         },
     };
-    let ranking = match row.makes {
-        Makes::Start => Ranking::None.name(),
-        _ => arguments.ranking.ranking.name(),
+    let run = arguments.ranking.ranking.name();
+    let past = match row.makes {
+        Makes::Start => Ranking::None.name().to_owned(),
+        Makes::BestPassage => run.to_owned(),
+        Makes::Text(setup) => match setup.past {
+            PastSource::Own(ranking) => ranking.map_or(run, Ranking::name).to_owned(),
+            PastSource::OwnAtRandom => "random".to_owned(),
+            PastSource::OtherAuthor => format!("{run} of another author"),
+        },
     };
     RowLabel {
         row: row.name.to_owned(),
-        signature: format!("ranking:{ranking}|{signature}"),
+        signature: format!("past:{past}|{signature}"),
     }
 }
 
 fn shown(decoding: &Decoding) -> String {
+    let strategy = match &decoding.strategy {
+        Strategy::Greedy => "greedy".to_owned(),
+        Strategy::Beam {
+            beams,
+            length_penalty,
+            early_stopping,
+        } => {
+            let ends = match early_stopping {
+                EarlyStopping::True => "true",
+                EarlyStopping::False => "false",
+                EarlyStopping::Never => "never",
+            };
+            format!("beam {beams}, length_penalty {length_penalty}, early_stopping {ends}")
+        }
+        Strategy::Sample {
+            temperature,
+            top_k,
+            top_p,
+        } => format!("sample, temperature {temperature}, top_k {top_k}, top_p {top_p}"),
+    };
     format!(
-        "{:?}, at most {} tokens, no_repeat_ngram {}, repetition_penalty {}",
-        decoding.strategy,
-        decoding.max_tokens,
-        decoding.no_repeat_ngram,
-        decoding.repetition_penalty
+        "{strategy}, max_tokens {}, no_repeat_ngram {}, repetition_penalty {}",
+        decoding.max_tokens, decoding.no_repeat_ngram, decoding.repetition_penalty
     )
 }
 
