@@ -1,15 +1,19 @@
 //! The built-in model, from data to folder.
 //!
 //! ```text
-//! cargo run --release -p idiolect-recipes --bin idiolect-small -- STEP [DATA] [WORK]
+//! cargo run --release -p idiolect-recipes --bin idiolect-small -- STEP [DATA] [WORK] [FOLDER]
 //! ```
-//! with STEP one of `vocabulary`, `pretrain`, `tasks`, `encoder`, `export`, in this order. DATA is
+//! with STEP one of `vocabulary`, `pretrain`, `encoder`, `tasks`, `export`, in this order. DATA is
 //! the folder of the packs (default `../shared/data`), WORK where intermediate files go (default
-//! `target/idiolect-small`). Training steps go on from their checkpoints when they are run again.
+//! `target/idiolect-small`), FOLDER where
+//! the model goes (default `models/idiolect-small`). Training steps go on from their checkpoints when they are run again.
 #![expect(clippy::print_stdout, reason = "a recipe tells what it does")]
 
 mod corpus;
+mod encoder;
+mod export;
 mod pretraining;
+mod tasks;
 mod vocabulary;
 
 use std::path::PathBuf;
@@ -27,6 +31,9 @@ fn main() -> Result<()> {
     match arguments.first().map(String::as_str) {
         Some("vocabulary") => vocabulary::make(&data, &work.join("tokenizer.json")),
         Some("pretrain") => pretraining::train(&data, &work),
-        _ => bail!("name a step: vocabulary, pretrain, tasks, encoder, export"),
+        Some("encoder") => encoder::make(&data, &work),
+        Some("tasks") => tasks::train(&data, &work),
+        Some("export") => export::make(&data, &work, &path(3, "models/idiolect-small")),
+        _ => bail!("name a step: vocabulary, pretrain, encoder, tasks, export"),
     }
 }

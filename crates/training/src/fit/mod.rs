@@ -2,6 +2,7 @@
 //! checkpoints from which a run continues to the same losses, metrics as JSON Lines.
 
 mod checkpoint;
+mod contrastive;
 mod error;
 mod mixture;
 mod optimizer;
@@ -14,6 +15,7 @@ use burn::tensor::{Device, Tensor};
 use idiolect_models::{Batch, Config, Parameter, Parameters, T5, Targets};
 use serde::{Deserialize, Serialize};
 
+pub use contrastive::{ContrastiveOptions, ContrastivePair, train_token_vectors};
 pub use error::TrainError;
 pub use mixture::{Features, Sampler, TaskData};
 pub use optimizer::OptimizerKind;
@@ -226,7 +228,7 @@ fn train_step(
     let learning = device.clone().autodiff();
     // Dropout depends on the step alone, so that a resumed run repeats it.
     learning.seed(options.seed.wrapping_add(step));
-    let leaves = leaves(&run.parameters, &learning);
+    let leaves = leaves(&run.parameters);
     let model = T5::new(run.config, &leaves)?;
     let mut batches = Vec::with_capacity(options.accumulate);
     let (mut tokens, mut seen) = (0, 0);
@@ -268,10 +270,10 @@ fn train_step(
 }
 
 /// The parameters as leaves of a graph.
-fn leaves(parameters: &Parameters, learning: &Device) -> Parameters {
+fn leaves(parameters: &Parameters) -> Parameters {
     let leaf = |parameter: &Parameter| match parameter {
-        Parameter::Vector(t) => Parameter::Vector(t.clone().to_device(learning).require_grad()),
-        Parameter::Matrix(t) => Parameter::Matrix(t.clone().to_device(learning).require_grad()),
+        Parameter::Vector(t) => Parameter::Vector(t.clone().autodiff().require_grad()),
+        Parameter::Matrix(t) => Parameter::Matrix(t.clone().autodiff().require_grad()),
     };
     Parameters(
         parameters

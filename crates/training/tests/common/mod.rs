@@ -1,0 +1,103 @@
+//! Runs of the training loop on the golden models.
+#![expect(dead_code, reason = "each test program uses its own part")]
+
+use std::{ops::ControlFlow, path::Path};
+
+use idiolect_models::{Parameters, folder::read_config};
+use idiolect_training::fit::{
+    Features, Metric, OptimizerKind, Outcome, Run, Schedule, TaskData, TrainOptions, train,
+};
+use serde_json::Value;
+
+pub(crate) const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/tests/golden");
+pub(crate) const SCALED: OptimizerKind = OptimizerKind::Adafactor {
+    scale_parameter: true,
+};
+pub(crate) const UNSCALED: OptimizerKind = OptimizerKind::Adafactor {
+    scale_parameter: false,
+};
+
+fn ids(value: &Value) -> Vec<u32> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|id| id.as_i64().unwrap().try_into().ok())
+        .collect()
+}
+
+pub(crate) fn task(rows: &Value) -> TaskData {
+    let inputs = rows["input_ids"].as_array().unwrap();
+    let labels = rows["labels"].as_array().unwrap();
+    TaskData {
+        name: "golden".to_owned(),
+        rate: 1.0,
+        features: inputs
+            .iter()
+            .zip(labels)
+            .map(|(input, target)| Features {
+                input: ids(input),
+                target: ids(target),
+            })
+            .collect(),
+    }
+}
+
+pub(crate) fn options(optimizer: OptimizerKind, lr: f64, steps: u64) -> TrainOptions {
+    TrainOptions {
+        steps,
+        batch: 4,
+        optimizer,
+        lr,
+        schedule: Schedule::Constant,
+        warmup: 0,
+        dropout: 0.0,
+        shuffle: false,
+        validate_every: 0,
+        ..TrainOptions::default()
+    }
+}
+
+/// Trains a golden folder's model on its four pairs; the losses before each update and the norm of
+/// the first gradient.
+pub(crate) fn losses(folder: &Path, options: &TrainOptions, resume_at: Option<u64>) -> (Vec<f64>, f64) {
+    let out = tempfile::tempdir().unwrap();
+    let device = idiolect_models::device("cpu").unwrap();
+    let config = read_config(folder).unwrap();
+    let golden: Value =
+        serde_json::from_slice(&fs_err::read(folder.join("golden.json")).unwrap()).unwrap();
+    let tasks = [task(&golden["training"])];
+    let (mut losses, mut first_norm) = (Vec::new(), 0.0);
+    let mut go = |resume: bool, stop: Option<u64>| {
+        let file = folder.join("model.safetensors");
+        let bytes = fs_err::read(&file).unwrap();
+        let mut run = Run {
+            config: &config,
+            parameters: Parameters::from_safetensors(&bytes, &file, &device).unwrap(),
+            tasks: &tasks,
+            validation: &[],
+            out: out.path(),
+            resume,
+        };
+        train(&mut run, options, &device, &mut |metric| {
+            if let Metric::Step { step, loss, grad_norm, .. } = metric {
+                losses.push(*loss);
+                if *step == 1 {
+                    first_norm = *grad_norm;
+                }
+                if Some(*step) == stop {
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        })
+        .unwrap()
+    };
+    if let Some(step) = resume_at {
+        assert_eq!(go(false, Some(step)), Outcome::Interrupted);
+    }
+    assert_eq!(go(resume_at.is_some(), None), Outcome::Done);
+    let lines = fs_err::read_to_string(out.path().join("metrics.jsonl")).unwrap();
+    assert_eq!(lines.lines().count() as u64, options.steps);
+    (losses, first_norm)
+}
