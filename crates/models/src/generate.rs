@@ -95,7 +95,7 @@ impl Seq2Seq {
                 let lengths: Vec<usize> = inputs.iter().map(|input| input.len()).collect();
                 Steps::Host(decoder, HostCache::new(&cache, &lengths)?)
             }
-            None => Steps::Device(self.t5(), cache),
+            None => Steps::Device(self.t5(), Box::new(cache)),
         };
         // Which searches go on, and how many sequences each of them follows.
         let mut active: Vec<(usize, usize)> = (0..inputs.len()).map(|i| (i, 1)).collect();
@@ -129,7 +129,7 @@ impl Seq2Seq {
 /// Where the decoder runs after its first step, and what it remembers there.
 enum Steps<'a> {
     Host(&'a HostDecoder, HostCache),
-    Device(&'a T5, Cache),
+    Device(&'a T5, Box<Cache>),
 }
 
 impl Steps<'_> {

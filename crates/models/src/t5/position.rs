@@ -66,7 +66,11 @@ impl PositionBias {
             values[causal_bucket(distance, self.buckets, self.max_distance) * heads + head]
         };
         Ok((0..heads)
-            .map(|head| (0..=self.max_distance).map(|distance| bias(head, distance)).collect())
+            .map(|head| {
+                (0..=self.max_distance)
+                    .map(|distance| bias(head, distance))
+                    .collect()
+            })
             .collect())
     }
 

@@ -2,9 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use crate::common::{T5_FOLDERS, floats, golden, id_rows, ids, model, near};
+use crate::common::{T5_FOLDERS, cpu, floats, folder, golden, id_rows, ids, model, near};
 use idiolect_core::FinishReason;
-use idiolect_models::{Decoding, EarlyStopping, Generated, Seq2Seq, Strategy};
+use idiolect_models::{
+    Decoding, EarlyStopping, Generated, Parameters, Precision, Seq2Seq, Strategy,
+    folder::read_config, save,
+};
 use serde_json::Value;
 
 /// What a setting's name and fields say.
@@ -144,6 +147,47 @@ fn greedy_log_probabilities_are_those_of_teacher_forcing() {
         .log_probs(&[input], std::slice::from_ref(&found.output_ids))
         .unwrap();
     near(&found.log_probs, &forced[0], 1e-5, "log-probabilities");
+}
+
+/// Weights that fit in bf16 are kept in half the memory.
+#[test]
+fn weights_in_halves_give_the_probabilities_of_teacher_forcing() {
+    for name in T5_FOLDERS {
+        let file = folder(name).join("model.safetensors");
+        let bytes = fs_err::read(&file).unwrap();
+        let parameters = Parameters::from_safetensors(&bytes, &file, &cpu()).unwrap();
+        let config = read_config(&folder(name)).unwrap();
+        let halves = tempfile::tempdir().unwrap();
+        save(halves.path(), &config, &parameters, Precision::Bf16, None).unwrap();
+        let model = Seq2Seq::load(halves.path(), &cpu()).unwrap();
+        let inputs = id_rows(&golden(name)["input_ids"]);
+        for strategy in [
+            Strategy::Greedy,
+            Strategy::Beam {
+                beams: 3,
+                length_penalty: 1.0,
+                early_stopping: EarlyStopping::False,
+            },
+        ] {
+            let decoding = Decoding {
+                strategy,
+                max_tokens: 20,
+                min_tokens: 20,
+                ..Decoding::default()
+            };
+            let found = model.generate_batch(&inputs, &decoding).unwrap();
+            let outputs: Vec<Vec<u32>> = found.iter().map(|one| one.output_ids.clone()).collect();
+            let forced = model.log_probs(&inputs, &outputs).unwrap();
+            for (row, (found, forced)) in found.iter().zip(&forced).enumerate() {
+                near(
+                    &found.log_probs,
+                    forced,
+                    1e-5,
+                    &format!("{name}, row {row}"),
+                );
+            }
+        }
+    }
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::common::{T5_FOLDERS, cpu, folder, golden, id_rows, model};
 use idiolect_models::{
-    Config, Error, Parameter, Parameters, Precision, Seq2Seq, T5, folder::read_config, save,
-    t5::random_parameters,
+    Config, Error, Parameter, Parameters, Precision, Seq2Seq, StaticEncoder, T5,
+    folder::read_config, save, t5::random_parameters,
 };
 use tempfile::TempDir;
 
@@ -287,8 +287,7 @@ fn random_weights_are_the_same_for_the_same_seed() {
 
 #[test]
 fn builds_without_a_builtin_model_say_so() {
-    assert_eq!(
-        Seq2Seq::open("builtin", &cpu()).is_err(),
-        cfg!(not(feature = "builtin"))
-    );
+    let without = cfg!(not(feature = "builtin"));
+    assert_eq!(Seq2Seq::open("builtin", &cpu()).is_err(), without);
+    assert_eq!(StaticEncoder::open("builtin").is_err(), without);
 }

@@ -129,6 +129,42 @@ fn cached_steps_give_the_logits_of_the_whole() {
 }
 
 #[test]
+fn a_cache_follows_chosen_rows() {
+    let (model, golden) = (model("mt5"), golden("mt5"));
+    let t5 = model.t5();
+    let all = id_rows(&golden["input_ids"]);
+    let starts: Vec<Vec<u32>> = id_rows(&golden["decoder_input_ids"])
+        .iter()
+        .map(|row| row[..5].to_vec())
+        .collect();
+    // Rows of several inputs, as when some have ended; rows of one input, as in a beam search.
+    let several = vec![all[1].clone(), all[2].clone(), all[1].clone()];
+    for (inputs, rows, keep) in [
+        (several, [2, 1, 1], true),
+        (vec![all[1].clone(); 3], [2, 0, 0], false),
+    ] {
+        let input = batch(&model, &inputs);
+        let mut cache = t5.start(&t5.encode(&input), &input.mask);
+        t5.step(decoder_input(&starts), &mut cache);
+        let places = Tensor::from_data(
+            TensorData::new(rows.map(|row| row as i32).to_vec(), [3]),
+            &cpu(),
+        );
+        if keep {
+            cache.keep(&places);
+        } else {
+            cache.reorder(&places);
+        }
+        let found = t5.step(decoder_input(&vec![vec![9]; 3]), &mut cache);
+        let followed = rows.map(|row: usize| [starts[row].as_slice(), &[9]].concat());
+        let input = batch(&model, &rows.map(|row| inputs[row].clone()));
+        let expected = t5.forward(&input, &decoder_input(&followed));
+        let expected = numbers(expected.slice([0..3, 5..6]));
+        near(&numbers(found), &expected, TOLERANCE, "chosen rows");
+    }
+}
+
+#[test]
 fn a_config_saved_by_transformers_means_the_same() {
     for name in T5_FOLDERS {
         let ours = read_config(&folder(name)).unwrap();

@@ -242,6 +242,17 @@ mod tests {
 
     use super::*;
 
+    struct Add<'a>(&'a mut [f32], &'a [f32]);
+
+    impl WithSimd for Add<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            add_scaled(simd, self.0, 0.25, self.1);
+        }
+    }
+
     fn random(count: usize, seed: u64) -> Vec<f32> {
         let mut random = StdRng::seed_from_u64(seed);
         (0..count).map(|_| random.random::<f32>() - 0.5).collect()
@@ -308,14 +319,6 @@ mod tests {
     #[test]
     fn scaled_sums() {
         let (to, from) = (random(13, 4), random(13, 5));
-        struct Add<'a>(&'a mut [f32], &'a [f32]);
-        impl WithSimd for Add<'_> {
-            type Output = ();
-            #[inline(always)]
-            fn with_simd<S: Simd>(self, simd: S) {
-                add_scaled(simd, self.0, 0.25, self.1);
-            }
-        }
         let mut found = to.clone();
         with_simd(Add(&mut found, &from));
         for i in 0..13 {

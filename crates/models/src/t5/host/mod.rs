@@ -1,6 +1,11 @@
 //! The decoder on the CPU, one token at a time and without a tensor library: the same network as
 //! [`T5::step`] computes, at the speed at which its weights can be read.
 
+#![expect(
+    clippy::inline_always,
+    reason = "code for wide vectors must be part of the function that may use them"
+)]
+
 mod matrix;
 
 use burn::tensor::Tensor;
@@ -348,32 +353,47 @@ impl WithSimd for Attend<'_> {
         let Sight { seen, places, bias } = self.sight;
         let inner = self.queries.len();
         let each = inner / self.heads;
-        let mut weights = vec![0.0_f32; places.len()];
-        for head in 0..self.heads {
-            let part = head * each..(head + 1) * each;
-            let query = &self.queries[part.clone()];
-            let at =
-                |place: u32| place as usize * inner + part.start..place as usize * inner + part.end;
-            for (weight, &place) in weights.iter_mut().zip(places) {
-                *weight = dot(simd, query, &seen.keys[at(place)]);
+        let count = places.len();
+        // Head after head; memory is read place after place.
+        let mut weights = vec![0.0_f32; self.heads * count];
+        for (i, &place) in places.iter().enumerate() {
+            let keys = &seen.keys[place as usize * inner..][..inner];
+            let heads = self.queries.chunks_exact(each).zip(keys.chunks_exact(each));
+            for (head, (query, key)) in heads.enumerate() {
+                weights[head * count + i] = dot(simd, query, key);
             }
+        }
+        for (head, weights) in weights.chunks_exact_mut(count).enumerate() {
             if let Some(bias) = bias {
                 let bias = &bias[head];
                 for (distance, weight) in weights.iter_mut().rev().enumerate() {
                     *weight += bias[distance.min(bias.len() - 1)];
                 }
             }
-            let peak = weights.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let mut total = 0.0;
-            for weight in &mut weights {
-                *weight = (*weight - peak).exp();
-                total += *weight;
-            }
-            let mixed = &mut self.mixed[part.clone()];
-            for (weight, &place) in weights.iter().zip(places) {
-                add_scaled(simd, mixed, *weight / total, &seen.values[at(place)]);
+            softmax(weights);
+        }
+        for (i, &place) in places.iter().enumerate() {
+            let values = &seen.values[place as usize * inner..][..inner];
+            let heads = self
+                .mixed
+                .chunks_exact_mut(each)
+                .zip(values.chunks_exact(each));
+            for (head, (mixed, value)) in heads.enumerate() {
+                add_scaled(simd, mixed, weights[head * count + i], value);
             }
         }
+    }
+}
+
+fn softmax(scores: &mut [f32]) {
+    let peak = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut total = 0.0;
+    for score in scores.iter_mut() {
+        *score = (*score - peak).exp();
+        total += *score;
+    }
+    for score in scores {
+        *score /= total;
     }
 }
 
