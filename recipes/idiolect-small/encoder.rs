@@ -67,7 +67,11 @@ pub(crate) fn make(data: &Path, work: &Path) -> Result<()> {
         },
     )?;
     let values = |name: &str| -> Result<Vec<f32>> {
-        Ok(parameters.get(name).map(Parameter::values).transpose()?.unwrap_or_default())
+        Ok(parameters
+            .get(name)
+            .map(Parameter::values)
+            .transpose()?
+            .unwrap_or_default())
     };
     let vectors = StaticVectors {
         dimensions: DIMENSIONS,
@@ -78,7 +82,7 @@ pub(crate) fn make(data: &Path, work: &Path) -> Result<()> {
         max_length: None,
     };
     let folder = work.join("encoder");
-    vectors.save(&folder, Precision::Bf16, Some(&json))?;
+    vectors.save(&folder, Precision::F16, Some(&json))?;
     measure(data, &StaticEncoder::load(&folder)?)
 }
 
@@ -88,21 +92,42 @@ fn groups(data: &Path, tokenizer: &Tokenizer) -> Result<Vec<Vec<Text>>> {
         .iter()
         .filter(|author| !author.validation)
         .map(|author| {
-            author.documents.iter().map(|document| document.content().into_owned()).collect()
+            author
+                .documents
+                .iter()
+                .map(|document| document.content().into_owned())
+                .collect()
         })
         .collect();
     for book in corpus::general(data, "general_novels")? {
-        let bounds: Vec<usize> = snippets(&book).iter().step_by(8).map(|span| span.start).collect();
-        contents.push(bounds.windows(2).map(|w| book[w[0]..w[1]].trim().to_owned()).collect());
+        let bounds: Vec<usize> = snippets(&book)
+            .iter()
+            .step_by(8)
+            .map(|span| span.start)
+            .collect();
+        contents.push(
+            bounds
+                .windows(2)
+                .map(|w| book[w[0]..w[1]].trim().to_owned())
+                .collect(),
+        );
     }
     let general = corpus::general(data, "general_clean")?;
     // Neighbours in the pack come from one source, so they are not easy to tell apart either.
     contents.extend(general.chunks(40).map(|chunk| {
-        chunk.iter().map(|text| idiolect_core::first_characters(text, 6_000).to_owned()).collect()
+        chunk
+            .iter()
+            .map(|text| idiolect_core::first_characters(text, 6_000).to_owned())
+            .collect()
     }));
     Ok(contents
         .par_iter()
-        .map(|texts| texts.iter().filter_map(|text| text_of(text, tokenizer)).collect())
+        .map(|texts| {
+            texts
+                .iter()
+                .filter_map(|text| text_of(text, tokenizer))
+                .collect()
+        })
         .filter(|texts: &Vec<Text>| texts.len() > 1)
         .collect())
 }
@@ -127,18 +152,27 @@ fn text_of(content: &str, tokenizer: &Tokenizer) -> Option<Text> {
 /// Frequent tokens start with little weight.
 fn rarity(groups: &[Vec<Text>]) -> Vec<f32> {
     let mut counts = vec![0.0_f32; vocabulary::SIZE];
-    for id in groups.iter().flatten().flat_map(|text| text.snippets.iter().flatten()) {
+    for id in groups
+        .iter()
+        .flatten()
+        .flat_map(|text| text.snippets.iter().flatten())
+    {
         counts[*id as usize] += 1.0;
     }
     let total: f32 = counts.iter().sum();
-    counts.iter().map(|count| 1e-3 / (1e-3 + count / total)).collect()
+    counts
+        .iter()
+        .map(|count| 1e-3 / (1e-3 + count / total))
+        .collect()
 }
 
 fn batch(groups: &[Vec<Text>], random: &mut StdRng) -> Vec<ContrastivePair> {
     let mut pairs = Vec::with_capacity(PAIRS_A_BATCH);
     while pairs.len() < PAIRS_A_BATCH {
         let group = &groups[random.random_range(0..groups.len())];
-        let count = PAIRS_OF_ONE.min(group.len()).min(PAIRS_A_BATCH - pairs.len());
+        let count = PAIRS_OF_ONE
+            .min(group.len())
+            .min(PAIRS_A_BATCH - pairs.len());
         for i in index::sample(random, group.len(), count) {
             let text = &group[i];
             pairs.push(ContrastivePair {
@@ -154,7 +188,10 @@ fn batch(groups: &[Vec<Text>], random: &mut StdRng) -> Vec<ContrastivePair> {
 /// of that document's.
 fn measure(data: &Path, encoder: &StaticEncoder) -> Result<()> {
     let (mut found, mut asked, mut chance) = (0.0, 0.0, 0.0);
-    for author in corpus::authors(data)?.iter().filter(|author| author.validation) {
+    for author in corpus::authors(data)?
+        .iter()
+        .filter(|author| author.validation)
+    {
         let contents: Vec<_> = author.documents.iter().map(|one| one.content()).collect();
         let mut owners = Vec::new();
         let mut texts: Vec<&str> = Vec::new();
@@ -164,8 +201,10 @@ fn measure(data: &Path, encoder: &StaticEncoder) -> Result<()> {
                 texts.push(&content[span]);
             }
         }
-        let starts: Vec<ImmediateContext> =
-            contents.iter().map(|content| ImmediateContext::of(content)).collect();
+        let starts: Vec<ImmediateContext> = contents
+            .iter()
+            .map(|content| ImmediateContext::of(content))
+            .collect();
         let starts: Vec<&str> = starts.iter().map(ImmediateContext::as_str).collect();
         let embed = |texts: &[&str]| encoder.embed(texts).map_err(|error| anyhow::anyhow!(error));
         let (starts, snippets) = (embed(&starts)?, embed(&texts)?);
@@ -174,7 +213,8 @@ fn measure(data: &Path, encoder: &StaticEncoder) -> Result<()> {
             if own == 0 {
                 continue;
             }
-            let cosine = |one: &Vec<f32>| -> f32 { one.iter().zip(start).map(|(a, b)| a * b).sum() };
+            let cosine =
+                |one: &Vec<f32>| -> f32 { one.iter().zip(start).map(|(a, b)| a * b).sum() };
             let best = snippets
                 .iter()
                 .zip(&owners)

@@ -20,7 +20,10 @@ pub(crate) fn make(data: &Path, work: &Path, folder: &Path) -> Result<()> {
         fs_err::copy(trained.join(file), folder.join(file))?;
     }
     for file in ["config.json", "model.safetensors"] {
-        fs_err::copy(work.join("encoder").join(file), folder.join("encoder").join(file))?;
+        fs_err::copy(
+            work.join("encoder").join(file),
+            folder.join("encoder").join(file),
+        )?;
     }
     measure(data, folder)
 }
@@ -49,12 +52,18 @@ fn distinction(authors: &[corpus::Author], tokenizer: &Tokenizer, model: &Seq2Se
     let (mut inputs, mut labels) = (Vec::new(), Vec::new());
     let mut documents = |name: &str| {
         let author = held.iter().find(|author| author.name == name);
-        Ok(author.map(|author| author.documents.clone()).unwrap_or_default())
+        Ok(author
+            .map(|author| author.documents.clone())
+            .unwrap_or_default())
     };
     build_pairs(&names, &[].into(), &mut documents, &options, &mut |pair| {
         let cut = |text: &str| idiolect_core::first_characters(text, 900).to_owned();
         let prompt = Prompt::distinction(&cut(&pair.first), &cut(&pair.second));
-        inputs.push(prompt.fit(&|text| tokenizer.encode(text), INPUT, Some(1)).ids);
+        inputs.push(
+            prompt
+                .fit(&|text| tokenizer.encode(text), INPUT, Some(1))
+                .ids,
+        );
         labels.push(pair.label == SameAuthor::True);
         Ok(())
     })?;
@@ -74,6 +83,10 @@ fn distinction(authors: &[corpus::Author], tokenizer: &Tokenizer, model: &Seq2Se
             compared += 1.0;
         }
     }
-    println!("author distinction: AUC {:.3} on {} pairs", right / f64::max(compared, 1.0), labels.len());
+    println!(
+        "author distinction: AUC {:.3} on {} pairs",
+        right / f64::max(compared, 1.0),
+        labels.len()
+    );
     Ok(())
 }

@@ -22,9 +22,8 @@ use anyhow::{Result, bail};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let path = |i: usize, default: &str| {
-        PathBuf::from(arguments.get(i).map_or(default, String::as_str))
-    };
+    let path =
+        |i: usize, default: &str| PathBuf::from(arguments.get(i).map_or(default, String::as_str));
     let data = path(1, "../shared/data");
     let work = path(2, "target/idiolect-small");
     fs_err::create_dir_all(&work)?;

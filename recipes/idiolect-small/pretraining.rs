@@ -101,7 +101,12 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
         let features = cached(&work.join(format!("{}.features", phase.name)), || {
             examples(&users, &tokenizer, phase)
         })?;
-        println!("{}: {} examples in {:.0?}", phase.name, features.len(), started.elapsed());
+        println!(
+            "{}: {} examples in {:.0?}",
+            phase.name,
+            features.len(),
+            started.elapsed()
+        );
         let tasks = [TaskData {
             name: phase.name.to_owned(),
             rate: 1.0,
@@ -123,7 +128,15 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
             checkpoint_seconds: 240,
             ..TrainOptions::default()
         };
-        parameters = run(&config, parameters, &tasks, &validation, &out, &options, &device)?;
+        parameters = run(
+            &config,
+            parameters,
+            &tasks,
+            &validation,
+            &out,
+            &options,
+            &device,
+        )?;
         let json = fs_err::read(work.join("tokenizer.json"))?;
         let exact = idiolect_models::Precision::F32;
         idiolect_models::save(&done, &config, &parameters, exact, Some(&json))?;
@@ -152,11 +165,26 @@ pub(crate) fn run(
     let started = Instant::now();
     fit(&mut run, options, device, &mut |metric| {
         match metric {
-            Metric::Step { step, loss, tokens_per_second, .. } if step % 20 == 0 => {
-                println!("{:6.0?} {step} loss {loss:.4} {tokens_per_second:.0} tokens/s", started.elapsed());
+            Metric::Step {
+                step,
+                loss,
+                tokens_per_second,
+                ..
+            } if step % 20 == 0 => {
+                println!(
+                    "{:6.0?} {step} loss {loss:.4} {tokens_per_second:.0} tokens/s",
+                    started.elapsed()
+                );
             }
-            Metric::Validation { step, validation_loss, bits_per_byte } => {
-                println!("{:6.0?} {step} VALIDATION {validation_loss:.4} {bits_per_byte:.4?}", started.elapsed());
+            Metric::Validation {
+                step,
+                validation_loss,
+                bits_per_byte,
+            } => {
+                println!(
+                    "{:6.0?} {step} VALIDATION {validation_loss:.4} {bits_per_byte:.4?}",
+                    started.elapsed()
+                );
             }
             Metric::Step { .. } => {}
         }
@@ -167,7 +195,11 @@ pub(crate) fn run(
 
 pub(crate) fn load(folder: &Path, device: &Device) -> Result<Parameters> {
     let file = folder.join("model.safetensors");
-    Ok(Parameters::from_safetensors(&fs_err::read(&file)?, &file, device)?)
+    Ok(Parameters::from_safetensors(
+        &fs_err::read(&file)?,
+        &file,
+        device,
+    )?)
 }
 
 /// A user and how many targets may be taken from them.
@@ -254,7 +286,11 @@ pub(crate) fn cached(
         fs_err::rename(draft, file)?;
     }
     let bytes = fs_err::read(file)?;
-    let mut numbers = bytes.as_chunks::<2>().0.iter().map(|&two| u32::from(u16::from_le_bytes(two)));
+    let mut numbers = bytes
+        .as_chunks::<2>()
+        .0
+        .iter()
+        .map(|&two| u32::from(u16::from_le_bytes(two)));
     let mut row = || -> Option<Vec<u32>> {
         let length = numbers.next()?;
         Some(numbers.by_ref().take(length as usize).collect())
@@ -268,7 +304,10 @@ pub(crate) fn cached(
 
 /// Examples of a phase, spread over all users.
 fn examples(users: &[User], tokenizer: &Tokenizer, phase: &Phase) -> Result<Vec<Features>> {
-    let wanted: usize = users.iter().map(|user| user.targets.min(user.documents.len())).sum();
+    let wanted: usize = users
+        .iter()
+        .map(|user| user.targets.min(user.documents.len()))
+        .sum();
     let share = (phase.examples as f64 / wanted as f64).min(1.0);
     let made: Vec<Vec<Features>> = users
         .par_iter()
@@ -322,7 +361,16 @@ fn example(
         }
     }
     let past = past_passages(&ranked).text;
-    Ok(features(&context, &past, &content, false, tokenizer, phase.input, phase.target).features)
+    Ok(features(
+        &context,
+        &past,
+        &content,
+        false,
+        tokenizer,
+        phase.input,
+        phase.target,
+    )
+    .features)
 }
 
 /// The text with some words dropped and some swapped.
@@ -418,9 +466,15 @@ pub(crate) fn held(
             String::new(),
             past_passages(&other).text,
         ]) {
-            set.held.push(features(&context, &past, content, false, tokenizer, input, 256));
+            set.held.push(features(
+                &context, &past, content, false, tokenizer, input, 256,
+            ));
         }
     }
-    println!("{} examples held back, of {} authors", sets[0].held.len(), authors.len());
+    println!(
+        "{} examples held back, of {} authors",
+        sets[0].held.len(),
+        authors.len()
+    );
     Ok(sets.into())
 }

@@ -41,7 +41,12 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
     let parameters = pretraining::load(&work.join("long/model"), &device)?;
     let tasks = tasks(data, work, &authors, &tokenizer)?;
     for task in &tasks {
-        println!("{}: {} examples, rate {}", task.name, task.features.len(), task.rate);
+        println!(
+            "{}: {} examples, rate {}",
+            task.name,
+            task.features.len(),
+            task.rate
+        );
     }
     let options = TrainOptions {
         steps: STEPS,
@@ -60,9 +65,22 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
         ..TrainOptions::default()
     };
     let out = work.join("tasks");
-    let parameters =
-        pretraining::run(&config, parameters, &tasks, &validation, &out, &options, &device)?;
-    idiolect_models::save(&out.join("model"), &config, &parameters, Precision::Bf16, Some(&json))?;
+    let parameters = pretraining::run(
+        &config,
+        parameters,
+        &tasks,
+        &validation,
+        &out,
+        &options,
+        &device,
+    )?;
+    idiolect_models::save(
+        &out.join("model"),
+        &config,
+        &parameters,
+        Precision::Bf16,
+        Some(&json),
+    )?;
     Ok(())
 }
 
@@ -96,7 +114,12 @@ fn tasks(
         .iter()
         .map(|pair| {
             let text = idiolect_core::first_characters(&pair.document, PAST_CHARACTERS);
-            answer(&Prompt::summary(None, text), &pair.summary, SUMMARY, tokenizer)
+            answer(
+                &Prompt::summary(None, text),
+                &pair.summary,
+                SUMMARY,
+                tokenizer,
+            )
         })
         .collect();
     let task = |name: &str, rate, features| TaskData {
@@ -111,7 +134,11 @@ fn tasks(
         task("summary", 0.1, summary),
         task("general summary", 0.08, general),
         task("key words", 0.12, keywords),
-        task("author distinction", 0.15, distinction(&authors, tokenizer)?),
+        task(
+            "author distinction",
+            0.15,
+            distinction(&authors, tokenizer)?,
+        ),
     ])
 }
 
@@ -153,9 +180,16 @@ fn documents(authors: &[&Author], name: &str) -> Vec<Document> {
 /// words are dropped at random, and some examples have none at all.
 fn generation_of(example: &Example, tokenizer: &Tokenizer, random: &mut StdRng) -> Features {
     let context = idiolect_core::ImmediateContext::of(&example.target);
-    let mut made =
-        features(&context, &example.past_passages, &example.target, true, tokenizer, INPUT, TARGET)
-            .features;
+    let mut made = features(
+        &context,
+        &example.past_passages,
+        &example.target,
+        true,
+        tokenizer,
+        INPUT,
+        TARGET,
+    )
+    .features;
     if random.random::<f64>() < 0.7 {
         let summary: String = example
             .summary_label
@@ -169,11 +203,16 @@ fn generation_of(example: &Example, tokenizer: &Tokenizer, random: &mut StdRng) 
             .filter(|_| random.random::<f64>() < 0.6)
             .cloned()
             .collect();
-        let others = example.keywords_ind.iter().filter(|_| random.random::<f64>() < 0.2);
+        let others = example
+            .keywords_ind
+            .iter()
+            .filter(|_| random.random::<f64>() < 0.2);
         words.extend(others.cloned());
         words.truncate(KEYWORDS);
         let prompt = Prompt::generation(context.as_str(), &summary, &words, &example.past_passages);
-        made.input = prompt.fit(&|text| tokenizer.encode(text), INPUT, Some(END)).ids;
+        made.input = prompt
+            .fit(&|text| tokenizer.encode(text), INPUT, Some(END))
+            .ids;
     }
     made
 }
@@ -211,7 +250,9 @@ fn answer(prompt: &Prompt, text: &str, longest: usize, tokenizer: &Tokenizer) ->
         target.push(END);
     }
     Features {
-        input: prompt.fit(&|text| tokenizer.encode(text), INPUT, Some(END)).ids,
+        input: prompt
+            .fit(&|text| tokenizer.encode(text), INPUT, Some(END))
+            .ids,
         target,
     }
 }

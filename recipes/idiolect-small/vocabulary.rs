@@ -40,7 +40,11 @@ pub(crate) fn make(data: &Path, file: &Path) -> Result<()> {
     for (pack, characters) in SAMPLE {
         let documents = corpus::general(data, pack)?;
         let step = documents.iter().map(String::len).sum::<usize>() / characters;
-        take_every(documents.iter().map(String::as_str), step.max(1), &mut lines);
+        take_every(
+            documents.iter().map(String::as_str),
+            step.max(1),
+            &mut lines,
+        );
     }
     let authors = corpus::authors(data)?;
     let own = || {
@@ -74,8 +78,10 @@ pub(crate) fn make(data: &Path, file: &Path) -> Result<()> {
         .filter(|(piece, _)| !SPECIAL.contains(&piece.as_str()))
         .collect();
     let least = learned.iter().map(|(_, score)| *score).fold(0.0, f64::min);
-    let mut pieces: Vec<(String, f64)> =
-        SPECIAL.iter().map(|token| ((*token).to_owned(), 0.0)).collect();
+    let mut pieces: Vec<(String, f64)> = SPECIAL
+        .iter()
+        .map(|token| ((*token).to_owned(), 0.0))
+        .collect();
     pieces.extend((0..=255_u8).map(|byte| (format!("<0x{byte:02X}>"), least - 10.0)));
     pieces.extend(learned);
     pieces.truncate(SIZE);
@@ -90,7 +96,8 @@ pub(crate) fn make(data: &Path, file: &Path) -> Result<()> {
         DecoderWrapper::Fuse(Fuse::new()),
     ]))));
     let special = SPECIAL.map(|token| AddedToken::from(token.to_owned(), true));
-    made.add_special_tokens(special).map_err(|error| anyhow!(error))?;
+    made.add_special_tokens(special)
+        .map_err(|error| anyhow!(error))?;
     made.save(file, false).map_err(|error| anyhow!(error))
 }
 
@@ -114,11 +121,7 @@ fn metaspace() -> Metaspace {
 }
 
 /// Every `step`-th paragraph, with the break behind it.
-fn take_every<'a>(
-    documents: impl Iterator<Item = &'a str>,
-    step: usize,
-    lines: &mut Vec<String>,
-) {
+fn take_every<'a>(documents: impl Iterator<Item = &'a str>, step: usize, lines: &mut Vec<String>) {
     let paragraphs = documents.flat_map(|document| document.split_inclusive('\n'));
     lines.extend(
         paragraphs

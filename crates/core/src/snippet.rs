@@ -77,7 +77,8 @@ fn ends_in_abbreviation(sentence: &str) -> bool {
         .next()
         .unwrap_or("");
     let mut letters = word.chars();
-    let initial = matches!((letters.next(), letters.next()), (Some(c), None) if c.is_uppercase() && c != 'I');
+    let initial =
+        matches!((letters.next(), letters.next()), (Some(c), None) if c.is_uppercase() && c != 'I');
     initial || ABBREVIATIONS.contains(&word)
 }
 

@@ -22,16 +22,30 @@ pub fn personalize(
     stages: &Stages<'_>,
     on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
 ) -> Result<Trace, Error> {
+    let plan = plan(request, past, stages)?;
+    carry_out(plan, request, stages, on_text)
+}
+
+/// Writes what was planned: the last stage of [`personalize`].
+///
+/// # Errors
+/// What keeps the generator from working.
+pub fn carry_out(
+    plan: Plan,
+    request: &Request,
+    stages: &Stages<'_>,
+    on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+) -> Result<Trace, Error> {
     let begun = Instant::now();
-    let mut plan = plan(request, past, stages)?;
-    let planned = Instant::now();
     let written = generate(stages.generator, &plan.input, request, on_text)?;
-    plan.timings.generate = milliseconds(planned, Instant::now());
-    plan.timings.first_token =
-        milliseconds(begun, written.first_token.unwrap_or_else(Instant::now));
-    plan.timings.total = milliseconds(begun, Instant::now());
+    let mut timings = plan.timings;
+    let planned = timings.retrieve + timings.rank + timings.summarize + timings.synthesize;
+    timings.generate = milliseconds(begun, Instant::now());
+    timings.first_token =
+        planned + milliseconds(begun, written.first_token.unwrap_or_else(Instant::now));
+    timings.total = planned + timings.generate;
     Ok(Trace {
-        request: request.to_json(past.author()),
+        request: request.to_json(&plan.author),
         immediate_context: plan.immediate_context,
         entries: plan.entries,
         past_passages: plan.past_passages,
@@ -45,7 +59,7 @@ pub fn personalize(
         text: written.text,
         finish_reason: written.finish_reason,
         tokens: written.tokens,
-        timings_ms: plan.timings,
+        timings_ms: timings,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
 }
@@ -53,6 +67,8 @@ pub fn personalize(
 /// Everything that is settled before the first word is written.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plan {
+    /// In whose voice.
+    pub author: String,
     /// x_t.
     pub immediate_context: ImmediateContext,
     /// Every ranked passage, kept or dropped.
@@ -109,6 +125,7 @@ pub fn plan(request: &Request, past: &dyn Past, stages: &Stages<'_>) -> Result<P
     let input = prompt.fit_to(stages.generator, limits.input_tokens)?;
 
     Ok(Plan {
+        author: past.author().to_owned(),
         immediate_context: context,
         entries: kept.entries,
         past_passages: kept.text,

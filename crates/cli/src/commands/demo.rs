@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use idiolect_archive::{Archive, Source};
 use idiolect_core::{Before, Document, Trace, first_characters};
 use idiolect_ingest::{Item, Options, read_from};
-use idiolect_pipeline::{Plan, Request, Stages, personalize, plan};
+use idiolect_pipeline::{Plan, Request, Stages, carry_out, personalize, plan};
 use idiolect_retrieval::Past;
 use serde_json::json;
 
@@ -107,9 +107,10 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 
     let mut show = Show { context };
     show.draft(&sample, sample.draft, start)?;
-    show.plan(&plan(&request, &past, &stages)?, past.documents())?;
+    let plan = plan(&request, &past, &stages)?;
+    show.plan(&plan, past.documents())?;
     let with_past = show.text("What idiolect writes, given this past", |on_text| {
-        Ok(personalize(&request, &past, &stages, on_text)?)
+        Ok(carry_out(plan, &request, &stages, on_text)?)
     })?;
     if show.context.interrupt.requested() {
         return Ok(Status::Interrupted);

@@ -60,7 +60,8 @@ pub(super) fn write(
         ));
     }
     let tensors = safetensors::serialize(views, None).map_err(weights)?;
-    let json = serde_json::to_vec_pretty(position).map_err(|error| TrainError::File(error.into()))?;
+    let json =
+        serde_json::to_vec_pretty(position).map_err(|error| TrainError::File(error.into()))?;
 
     let draft = out.join(DRAFT);
     let file = TrainError::File;
@@ -127,12 +128,18 @@ pub(super) fn read(
 }
 
 fn bytes_of(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 fn values_of(bytes: &[u8]) -> Vec<f32> {
     let (values, _) = bytes.as_chunks::<4>();
-    values.iter().map(|&value| f32::from_le_bytes(value)).collect()
+    values
+        .iter()
+        .map(|&value| f32::from_le_bytes(value))
+        .collect()
 }
 
 fn write_through(file: &Path, bytes: &[u8]) -> Result<(), TrainError> {

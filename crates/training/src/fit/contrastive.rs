@@ -60,7 +60,9 @@ pub fn train_token_vectors(
         let snippets: Vec<&[u32]> = pairs.iter().map(|pair| pair.snippet.as_slice()).collect();
         let starts = pooled(&embeddings, &weights, &starts, &learning);
         let snippets = pooled(&embeddings, &weights, &snippets, &learning);
-        let cosines = starts.matmul(snippets.transpose()).div_scalar(options.temperature);
+        let cosines = starts
+            .matmul(snippets.transpose())
+            .div_scalar(options.temperature);
         let loss = (own_against_all(cosines.clone()) + own_against_all(cosines.transpose()))
             .div_scalar(2.0);
         let value = scalar(&loss)?;
@@ -105,8 +107,7 @@ fn pooled(
         }
     }
     let ids: Tensor<2, Int> = Tensor::from_data(TensorData::new(ids, [rows.len(), width]), device);
-    let mask: Tensor<3> =
-        Tensor::from_data(TensorData::new(mask, [rows.len(), width, 1]), device);
+    let mask: Tensor<3> = Tensor::from_data(TensorData::new(mask, [rows.len(), width, 1]), device);
     let tokens = burn::tensor::module::embedding(embeddings.clone(), ids.clone());
     let weights = burn::tensor::module::embedding(weights.clone(), ids) * mask;
     let sum: Tensor<2> = (tokens * weights).sum_dim(1).squeeze_dim(1);
@@ -117,8 +118,8 @@ fn pooled(
 /// Mean negative log-probability of the diagonal under a softmax over each row.
 fn own_against_all(scores: Tensor<2>) -> Tensor<1> {
     let [rows, _] = scores.dims();
-    let diagonal: Tensor<2, Int> = Tensor::<1, Int>::arange(0..rows as i64, &scores.device())
-        .unsqueeze_dim(1);
+    let diagonal: Tensor<2, Int> =
+        Tensor::<1, Int>::arange(0..rows as i64, &scores.device()).unsqueeze_dim(1);
     let own = scores.clone().gather(1, diagonal);
     let peak = scores.clone().detach().max_dim(1);
     let total = (scores - peak.clone()).exp().sum_dim(1).log() + peak;
@@ -133,10 +134,18 @@ mod tests {
     fn tokens_that_go_together_come_together() {
         let device = idiolect_models::device("cpu").unwrap();
         // Token 2k starts documents whose snippets hold token 2k + 1; token 8 is everywhere.
-        let values: Vec<f32> = (0..36).map(|i| ((i * 37 % 17) as f32 - 8.0) / 8.0).collect();
+        let values: Vec<f32> = (0..36)
+            .map(|i| ((i * 37 % 17) as f32 - 8.0) / 8.0)
+            .collect();
         let mut parameters = Parameters(vec![
-            ("embeddings".to_owned(), Parameter::new(values, &[9, 4], &device)),
-            ("weights".to_owned(), Parameter::new(vec![1.0; 9], &[9], &device)),
+            (
+                "embeddings".to_owned(),
+                Parameter::new(values, &[9, 4], &device),
+            ),
+            (
+                "weights".to_owned(),
+                Parameter::new(vec![1.0; 9], &[9], &device),
+            ),
         ]);
         let pairs: Vec<ContrastivePair> = (0..4)
             .map(|k| ContrastivePair {
@@ -150,10 +159,16 @@ mod tests {
             temperature: 0.1,
         };
         let mut losses = Vec::new();
-        train_token_vectors(&mut parameters, &options, &device, &mut |_| pairs.clone(), &mut |_, loss| {
-            losses.push(loss);
-            ControlFlow::Continue(())
-        })
+        train_token_vectors(
+            &mut parameters,
+            &options,
+            &device,
+            &mut |_| pairs.clone(),
+            &mut |_, loss| {
+                losses.push(loss);
+                ControlFlow::Continue(())
+            },
+        )
         .unwrap();
         assert!(losses[0] > 0.5, "{}", losses[0]);
         assert!(losses[119] < 0.05, "{}", losses[119]);

@@ -48,7 +48,9 @@ impl TrainError {
             Self::Model(error) => error.hint(),
             Self::Checkpoint { .. } => Some("start afresh in another --out, or without --resume"),
             Self::Diverged { .. } => Some("lower --lr, or clip gradients with --clip 1"),
-            Self::NoExamples => Some("make some with `idiolect data build`, or name a file with --examples"),
+            Self::NoExamples => {
+                Some("make some with `idiolect data build`, or name a file with --examples")
+            }
             Self::File(_) | Self::Option { .. } | Self::Execution(_) => None,
         }
     }

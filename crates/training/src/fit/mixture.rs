@@ -42,7 +42,13 @@ impl Sampler {
     pub fn new(tasks: &[TaskData], batch: usize, shuffle: bool, seed: u64) -> Option<Self> {
         let rates: Vec<f64> = tasks
             .iter()
-            .map(|task| if task.features.is_empty() { 0.0 } else { task.rate.max(0.0) })
+            .map(|task| {
+                if task.features.is_empty() {
+                    0.0
+                } else {
+                    task.rate.max(0.0)
+                }
+            })
             .collect();
         (batch > 0 && rates.iter().sum::<f64>() > 0.0).then(|| Self {
             lengths: tasks
@@ -73,7 +79,11 @@ impl Sampler {
     fn fill(&mut self) {
         let mut random = StdRng::seed_from_u64(mix(self.seed, self.pools, u64::MAX));
         self.pools += 1;
-        let count = if self.shuffle { self.batch * BATCHES_A_POOL } else { self.batch };
+        let count = if self.shuffle {
+            self.batch * BATCHES_A_POOL
+        } else {
+            self.batch
+        };
         let mut pool: Vec<(usize, usize)> = (0..count).map(|_| self.draw(&mut random)).collect();
         if self.shuffle {
             pool.sort_by_key(|&(task, i)| (self.lengths[task][i], task, i));
@@ -128,12 +138,14 @@ fn permuted(place: usize, size: usize, seed: u64) -> usize {
 
 /// A well-spread hash of three numbers (the finaliser of SplitMix64, chained).
 fn mix(a: u64, b: u64, c: u64) -> u64 {
-    [a, b, c].into_iter().fold(0x9e37_79b9_7f4a_7c15, |hash, value| {
-        let mut z = hash.wrapping_add(value).wrapping_add(0x9e37_79b9_7f4a_7c15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    })
+    [a, b, c]
+        .into_iter()
+        .fold(0x9e37_79b9_7f4a_7c15, |hash, value| {
+            let mut z = hash.wrapping_add(value).wrapping_add(0x9e37_79b9_7f4a_7c15);
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        })
 }
 
 #[cfg(test)]
@@ -156,7 +168,10 @@ mod tests {
     #[test]
     fn every_example_comes_once_an_epoch() {
         let mut sampler = Sampler::new(&[task(1.0, 48)], 3, true, 7).unwrap();
-        let mut seen: Vec<usize> = (0..16).flat_map(|_| sampler.next_batch()).map(|b| b.1).collect();
+        let mut seen: Vec<usize> = (0..16)
+            .flat_map(|_| sampler.next_batch())
+            .map(|b| b.1)
+            .collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..48).collect::<Vec<_>>());
     }
@@ -166,7 +181,9 @@ mod tests {
         let tasks = [task(3.0, 10), task(1.0, 1000), task(1.0, 0)];
         let draw = |seed| {
             let mut sampler = Sampler::new(&tasks, 10, true, seed).unwrap();
-            (0..400).flat_map(|_| sampler.next_batch()).collect::<Vec<_>>()
+            (0..400)
+                .flat_map(|_| sampler.next_batch())
+                .collect::<Vec<_>>()
         };
         let first = draw(1);
         let share = first.iter().filter(|b| b.0 == 0).count() as f64 / first.len() as f64;
@@ -178,7 +195,10 @@ mod tests {
     #[test]
     fn without_shuffling_the_order_is_kept() {
         let mut sampler = Sampler::new(&[task(1.0, 5)], 2, false, 0).unwrap();
-        let seen: Vec<usize> = (0..3).flat_map(|_| sampler.next_batch()).map(|b| b.1).collect();
+        let seen: Vec<usize> = (0..3)
+            .flat_map(|_| sampler.next_batch())
+            .map(|b| b.1)
+            .collect();
         assert_eq!(seen, [0, 1, 2, 3, 4, 0]);
     }
 }

@@ -194,7 +194,11 @@ pub fn train(
                 validation_loss, ..
             } = metric
             {
-                without_gain = if validation_loss < best { 0 } else { without_gain + 1 };
+                without_gain = if validation_loss < best {
+                    0
+                } else {
+                    without_gain + 1
+                };
                 best = best.min(validation_loss);
             }
             flow = record(&mut metrics, &metric, observe)?;
@@ -234,8 +238,10 @@ fn train_step(
     let (mut tokens, mut seen) = (0, 0);
     for _ in 0..options.accumulate {
         let drawn = sampler.next_batch();
-        let features: Vec<&Features> =
-            drawn.iter().map(|&(task, i)| &run.tasks[task].features[i]).collect();
+        let features: Vec<&Features> = drawn
+            .iter()
+            .map(|&(task, i)| &run.tasks[task].features[i])
+            .collect();
         let input: Vec<&[u32]> = features.iter().map(|f| f.input.as_slice()).collect();
         let target: Vec<&[u32]> = features.iter().map(|f| f.target.as_slice()).collect();
         let target = Targets::new(&target, run.config, &learning)?;
@@ -246,7 +252,10 @@ fn train_step(
     let mut loss = 0.0;
     let mut gradients = Gradients::new();
     for (input, target) in &batches {
-        let part = model.nll(input, target, options.dropout).sum().div_scalar(tokens as f64);
+        let part = model
+            .nll(input, target, options.dropout)
+            .sum()
+            .div_scalar(tokens as f64);
         loss += scalar(&part)?;
         collect(&leaves, &part, &mut gradients);
     }
@@ -257,7 +266,9 @@ fn train_step(
     if options.clip > 0.0 && grad_norm > options.clip {
         shorten(&mut gradients, options.clip / grad_norm);
     }
-    let lr = options.schedule.rate(options.lr, step, options.warmup, options.steps);
+    let lr = options
+        .schedule
+        .rate(options.lr, step, options.warmup, options.steps);
     optimizing.step(lr, &mut run.parameters, gradients);
     Ok(Metric::Step {
         step,
@@ -293,8 +304,12 @@ fn collect(leaves: &Parameters, loss: &Tensor<1>, gradients: &mut Gradients) {
             Parameter::Matrix(tensor) => tensor.grad_remove(&mut found).map(Parameter::Matrix),
         };
         let sum = match (gradients.remove(name), new) {
-            (Some(Parameter::Vector(a)), Some(Parameter::Vector(b))) => Some(Parameter::Vector(a + b)),
-            (Some(Parameter::Matrix(a)), Some(Parameter::Matrix(b))) => Some(Parameter::Matrix(a + b)),
+            (Some(Parameter::Vector(a)), Some(Parameter::Vector(b))) => {
+                Some(Parameter::Vector(a + b))
+            }
+            (Some(Parameter::Matrix(a)), Some(Parameter::Matrix(b))) => {
+                Some(Parameter::Matrix(a + b))
+            }
             (old, new) => new.or(old),
         };
         gradients.extend(sum.map(|sum| (name.clone(), sum)));
@@ -371,6 +386,8 @@ fn record(
 ) -> Result<ControlFlow<()>, TrainError> {
     let mut line = serde_json::to_string(metric).map_err(|error| TrainError::File(error.into()))?;
     line.push('\n');
-    metrics.write_all(line.as_bytes()).map_err(TrainError::File)?;
+    metrics
+        .write_all(line.as_bytes())
+        .map_err(TrainError::File)?;
     Ok(observe(metric))
 }

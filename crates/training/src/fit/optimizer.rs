@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
 use burn::{
-    optim::{Adafactor, AdafactorConfig, AdamW, AdamWConfig, Optimizer, RecordState, StateSink, StateSource},
+    optim::{
+        Adafactor, AdafactorConfig, AdamW, AdamWConfig, Optimizer, RecordState, StateSink,
+        StateSource,
+    },
     tensor::{Device, Tensor, TensorData},
 };
 use idiolect_models::{Parameter, Parameters};
@@ -98,10 +101,24 @@ impl<O: Optimizer> States<O> {
         for (name, parameter) in &mut parameters.0 {
             match (parameter, gradients.remove(name)) {
                 (Parameter::Vector(tensor), Some(Parameter::Vector(gradient))) => {
-                    moved(&self.optimizer, rate, name, tensor, gradient, &mut self.vectors);
+                    moved(
+                        &self.optimizer,
+                        rate,
+                        name,
+                        tensor,
+                        gradient,
+                        &mut self.vectors,
+                    );
                 }
                 (Parameter::Matrix(tensor), Some(Parameter::Matrix(gradient))) => {
-                    moved(&self.optimizer, rate, name, tensor, gradient, &mut self.matrices);
+                    moved(
+                        &self.optimizer,
+                        rate,
+                        name,
+                        tensor,
+                        gradient,
+                        &mut self.matrices,
+                    );
                 }
                 _ => {}
             }
@@ -126,9 +143,10 @@ impl<O: Optimizer> States<O> {
         steps: u64,
         device: &Device,
     ) -> bool {
-        let counters = parameters.0.iter().flat_map(|(name, _)| {
-            [format!("{name}.time"), format!("{name}.momentum.time")]
-        });
+        let counters = parameters
+            .0
+            .iter()
+            .flat_map(|(name, _)| [format!("{name}.time"), format!("{name}.momentum.time")]);
         let mut source = StateSource::new(counters.map(|name| (name, steps.into())).collect());
         for (name, data) in tensors {
             source.insert_tensor(name, data);

@@ -63,7 +63,10 @@ fn score(model: &Seq2Seq, held: &[Held]) -> Result<Vec<(f64, usize)>, TrainError
         .zip(found)
         .map(|(h, row)| {
             let scored = &row[h.given.min(row.len())..];
-            (-scored.iter().map(|&p| f64::from(p)).sum::<f64>(), scored.len())
+            (
+                -scored.iter().map(|&p| f64::from(p)).sum::<f64>(),
+                scored.len(),
+            )
         })
         .collect())
 }

@@ -1,5 +1,4 @@
 //! Runs of the training loop on the golden models.
-#![expect(dead_code, reason = "each test program uses its own part")]
 
 use std::{ops::ControlFlow, path::Path};
 
@@ -13,10 +12,6 @@ pub(crate) const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/
 pub(crate) const SCALED: OptimizerKind = OptimizerKind::Adafactor {
     scale_parameter: true,
 };
-pub(crate) const UNSCALED: OptimizerKind = OptimizerKind::Adafactor {
-    scale_parameter: false,
-};
-
 fn ids(value: &Value) -> Vec<u32> {
     value
         .as_array()
@@ -60,7 +55,11 @@ pub(crate) fn options(optimizer: OptimizerKind, lr: f64, steps: u64) -> TrainOpt
 
 /// Trains a golden folder's model on its four pairs; the losses before each update and the norm of
 /// the first gradient.
-pub(crate) fn losses(folder: &Path, options: &TrainOptions, resume_at: Option<u64>) -> (Vec<f64>, f64) {
+pub(crate) fn losses(
+    folder: &Path,
+    options: &TrainOptions,
+    resume_at: Option<u64>,
+) -> (Vec<f64>, f64) {
     let out = tempfile::tempdir().unwrap();
     let device = idiolect_models::device("cpu").unwrap();
     let config = read_config(folder).unwrap();
@@ -80,7 +79,13 @@ pub(crate) fn losses(folder: &Path, options: &TrainOptions, resume_at: Option<u6
             resume,
         };
         train(&mut run, options, &device, &mut |metric| {
-            if let Metric::Step { step, loss, grad_norm, .. } = metric {
+            if let Metric::Step {
+                step,
+                loss,
+                grad_norm,
+                ..
+            } = metric
+            {
                 losses.push(*loss);
                 if *step == 1 {
                     first_norm = *grad_norm;
