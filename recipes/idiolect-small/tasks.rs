@@ -28,7 +28,7 @@ const TARGET: usize = 160;
 const SUMMARY: usize = 96;
 /// As many key words as `write` shows the generator.
 const KEYWORDS: usize = 12;
-const STEPS: u64 = 330;
+const STEPS: u64 = 450;
 
 /// Trains on from the pre-trained weights.
 pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
@@ -50,17 +50,17 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
     }
     let options = TrainOptions {
         steps: STEPS,
-        batch: 12,
+        batch: 8,
         optimizer: OptimizerKind::Adafactor {
             scale_parameter: true,
         },
-        lr: 0.008,
+        lr: 0.006,
         schedule: Schedule::Linear,
         warmup: 20,
         clip: 1.0,
         dropout: 0.0,
         seed: 2,
-        validate_every: 110,
+        validate_every: 450,
         checkpoint_seconds: 240,
         ..TrainOptions::default()
     };

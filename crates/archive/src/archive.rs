@@ -78,7 +78,7 @@ impl Archive {
         documents::find(&self.connection, author, id)
     }
 
-    /// All documents of an author, oldest first (paper §10, order in time): those without a date
+    /// All documents of an author, oldest first (the paper leaves the order open): those without a date
     /// by `n` and import, then those with one.
     ///
     /// # Errors

@@ -30,17 +30,6 @@ impl FromStr for Before {
     }
 }
 
-/// Where a document stands in its author's time: what [`Before`] is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Moment {
-    /// Of an author without any dates: position in their order (by `n`, then by import).
-    Place(u64),
-    /// A date.
-    Date(Timestamp),
-    /// No date, of an author who has dates elsewhere: visible to [`Before::Now`] only.
-    Unknown,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

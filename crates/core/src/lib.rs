@@ -22,7 +22,7 @@ mod ranked;
 mod snippet;
 mod trace;
 
-pub use before::{Before, Moment};
+pub use before::Before;
 pub use characters::{first_characters, last_characters, truncate_graphemes};
 pub use context::{IMMEDIATE_CONTEXT_CHARACTERS, ImmediateContext};
 pub use document::{Document, parse_date};

@@ -1,7 +1,7 @@
 use idiolect_core::first_characters;
 
 /// What follows the start that was given, in a target or in an output: the text without as many
-/// characters as `start` has, whether or not it begins with it (paper §9.4).
+/// characters as `start` has, whether or not it begins with it.
 ///
 /// ```
 /// use idiolect_evaluation::continuation;

@@ -31,7 +31,7 @@ pub struct Prediction {
 
 /// `rouge1`, `rouge2`, `rougeL` (F1, 0 to 1) and `bleu` (one pair's, 0 to 100) of the whole document
 /// as in the paper, and the same with `_continuation` behind the name, without the start that was
-/// given (paper §9.4).
+/// given.
 pub fn text_scores(target: &str, prediction: &str, start: &str) -> BTreeMap<String, f64> {
     let kinds = [RougeKind::ONE, RougeKind::TWO, RougeKind::L];
     let mut scores = BTreeMap::new();

@@ -27,7 +27,7 @@ pub struct Paired<'a> {
     pub b: f64,
 }
 
-/// Student's t-test of paired values, as the paper uses it (§7).
+/// Student's t-test of paired values, as the paper uses it (paper §5).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct TTest {
     /// Mean of a − b over its standard error; infinite where all differences are the same but not 0.

@@ -17,7 +17,7 @@ use crate::significance::{
 /// Name of the metric that predictions give as `nll` and `bytes`; lower is better.
 pub const BITS_PER_BYTE: &str = "bits_per_byte";
 
-/// Below this a difference is marked, as in the paper (§7).
+/// Below this a difference is marked, as in the paper (paper §5).
 pub const SIGNIFICANT: f64 = 0.01;
 
 /// Rows by metrics.

@@ -2,7 +2,7 @@ use std::str::FromStr;
 
 use crate::{Analyzer, NameError};
 
-/// Parameters of BM25, all chosen per query (paper §10, BM25).
+/// Parameters of BM25, all chosen per query (the paper names none).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bm25 {
     /// How soon repetitions stop to count; at least 0.

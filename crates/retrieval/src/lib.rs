@@ -1,8 +1,8 @@
 //! Exact search of an author's past as of any moment.
 //!
 //! Documents lie in immutable [`Segment`]s of bytes, in time order, so what was written before a
-//! moment is a prefix of each, and every statistic is one of exactly these documents (paper §10,
-//! BM25). A [`Past`] is asked for the best of them by one of the paper's five rankings. This crate
+//! moment is a prefix of each, and every statistic is one of exactly these documents. A
+//! [`Past`] is asked for the best of them by one of the paper's five rankings. This crate
 //! knows neither files nor databases: whoever stores the bytes hands them over.
 //!
 //! ```

@@ -53,7 +53,7 @@ impl Default for Decoding {
 pub enum Strategy {
     /// The likeliest token, each time.
     Greedy,
-    /// The likeliest sequence that a search of this width finds (paper §7: 4).
+    /// The likeliest sequence that a search of this width finds (paper §5: 4).
     Beam {
         /// Sequences followed at once; at least 1.
         beams: usize,

@@ -1,4 +1,4 @@
-//! How text becomes terms: the same for documents and queries (paper §10, analyzer).
+//! How text becomes terms: the same for documents and queries (the paper names none).
 
 mod porter;
 mod stop_words;
@@ -64,7 +64,7 @@ impl Analyzer {
 }
 
 /// The words of `text` before stemming: UAX #29, possessive 's removed, lower case; stop words
-/// stay (paper §10: words for SynCtx and SynCtxInd).
+/// stay (paper §4.4: words for SynCtx and SynCtxInd).
 pub fn words(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     tokens::for_each_word(text, &mut |word| {

@@ -5,7 +5,7 @@ pub(super) fn is_lucene_stop_word(word: &str) -> bool {
     word.len() <= 5 && LUCENE.binary_search(&word).is_ok()
 }
 
-/// The Snowball project's English stop words, in lower case (paper §10: stop words for SynCtx and
+/// The Snowball project's English stop words, in lower case (paper §4.4: stop words for SynCtx and
 /// SynCtxInd). Contractions are among them with a straight apostrophe.
 pub fn snowball_stop_words() -> &'static HashSet<&'static str> {
     static WORDS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {

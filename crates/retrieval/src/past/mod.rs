@@ -13,7 +13,7 @@ pub use memory::MemoryPast;
 pub use segments::SegmentsPast;
 pub(crate) use visible::{Visible, VisiblePart};
 
-/// One author's documents before one moment (paper §1: D_t). Nothing else is ever seen through it:
+/// One author's documents before one moment (paper §3: D_t). Nothing else is ever seen through it:
 /// neither later documents, nor the draft itself, nor other authors', not even in statistics.
 pub trait Past: Send + Sync {
     /// Whose past.
@@ -26,7 +26,7 @@ pub trait Past: Send + Sync {
     /// come from the same. `None` where some document has none, or where there are several.
     fn encoder(&self) -> Option<&str>;
 
-    /// The best `k` by `ranking` (paper §2), best first. Ties: the later first, then by document
+    /// The best `k` by `ranking` (paper §4.2), best first. Ties: the later first, then by document
     /// id, then by snippet. Documents that share no term with the query are left out by BM25.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ pub trait Texts: Send + Sync {
 /// Why a text could not be read.
 pub type TextsError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What is looked for (paper §1: x_t).
+/// What is looked for (paper §3: x_t).
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {
     /// Its words, for BM25.

@@ -16,7 +16,7 @@ pub struct SegmentsPast {
 }
 
 impl SegmentsPast {
-    /// What of `parts`, all of one author, is visible `before` a moment (paper §10, order in time).
+    /// What of `parts`, all of one author, is visible `before` a moment (the paper leaves the order open).
     /// Without any date among the author's documents, their order is `n`, then sequence, and
     /// [`Before::Document`] cuts there. Where only some are dated, the others are visible to
     /// [`Before::Now`] only, and the past of one of them is empty.

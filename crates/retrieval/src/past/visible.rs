@@ -22,7 +22,7 @@ pub(crate) struct VisiblePart {
 }
 
 impl Visible {
-    /// What of `parts` is visible at a moment (paper §10, order in time).
+    /// What of `parts` is visible at a moment (the paper leaves the order open).
     pub(crate) fn before(parts: &[SegmentPart], before: &Before) -> Result<Self, PastError> {
         let everything: Vec<_> = parts.iter().map(VisiblePart::whole).collect();
         let moment = match before {

@@ -3,7 +3,7 @@ use crate::bm25::idf;
 use crate::past::Visible;
 use crate::{Bm25, ExplainedTerm, Explanation};
 
-/// RankDocBM25 of paper §2, in Lucene's form (paper §10). Scores depend on nothing but the visible
+/// RankDocBM25 of paper §4.2, in Lucene's form (the paper names none). Scores depend on nothing but the visible
 /// documents: all sums are of whole numbers or run over the query's terms in their order, so where
 /// segments begin and end changes no bit.
 pub(super) fn score<'a>(

@@ -2,7 +2,7 @@ use super::Candidate;
 use crate::past::Visible;
 use crate::vectors::{Quantized, similarity};
 
-/// RankDocBySnpt of paper §2: a document by the best of all its snippets.
+/// RankDocBySnpt of paper §4.2: a document by the best of all its snippets.
 pub(super) fn score<'a>(
     visible: &'a Visible,
     query: &Quantized,

@@ -2,7 +2,7 @@ use super::Candidate;
 use crate::past::Visible;
 use crate::vectors::{Quantized, similarity};
 
-/// RankDocDense of paper §2: how alike the embeddings of document and query are.
+/// RankDocDense of paper §4.2: how alike the embeddings of document and query are.
 pub(super) fn score<'a>(
     visible: &'a Visible,
     query: &Quantized,

@@ -1,4 +1,4 @@
-//! The ranking strategies of paper §2, one file each. They only score; the order among what they
+//! The ranking strategies of paper §4.2, one file each. They only score; the order among what they
 //! scored is the same for all, and total.
 
 pub(crate) mod doc_bm25;

@@ -2,7 +2,7 @@ use super::Candidate;
 use crate::past::Visible;
 use crate::vectors::{Quantized, similarity};
 
-/// RankSnippet of paper §2: how alike the embeddings of snippet and query are.
+/// RankSnippet of paper §4.2: how alike the embeddings of snippet and query are.
 pub(super) fn score<'a>(
     visible: &'a Visible,
     query: &Quantized,

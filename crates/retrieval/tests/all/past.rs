@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 const QUERY: &str = "The sea, the sea: a letter, boats and a gull";
 
-/// BM25 of paper §10 in plain f64 over whole texts, by document id; its document frequencies and
+/// BM25 in plain f64 over whole texts, by document id; its document frequencies and
 /// average length beside it.
 fn naive_bm25(past: &[Document], query: &str, bm25: &Bm25) -> (HashMap<String, f64>, f64) {
     let terms: Vec<Vec<String>> = past
