@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::Status;
 use crate::context::Context;
-use crate::failure;
+use crate::failure::{self, Failure};
 use crate::interrupt::Interrupt;
 use crate::open::as_encoder;
 use crate::options::is_stdin;
@@ -42,8 +42,9 @@ pub(crate) struct Arguments {
         value_parser = PossibleValuesParser::new(Format::NAMES).try_map(|name| name.parse::<Format>())
     )]
     format: Format,
-    /// All documents are this author's
-    #[arg(long, value_name = "NAME", env = "IDIOLECT_AUTHOR")]
+    /// All documents are this author's; only as typed here, never from the environment or the
+    /// configuration
+    #[arg(long, value_name = "NAME")]
     author: Option<String>,
     /// Mail: keep what this address sent; repeatable, all are one author
     #[arg(long, value_name = "ADDRESS")]
@@ -98,9 +99,6 @@ struct ReportedProblem {
 
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     let begun = Instant::now();
-    for path in &arguments.paths {
-        can_be_opened(path)?;
-    }
     let options = Options {
         format: arguments.format,
         author: arguments.author.clone(),
@@ -109,6 +107,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         since: arguments.since,
         until: arguments.until,
     };
+    check(arguments, &options)?;
     let store = if arguments.dry_run {
         Store::Nowhere(Box::new(Seen {
             archive: existing(context)?,
@@ -150,11 +149,33 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     })
 }
 
-/// Finds a mistyped path before anything is stored.
-fn can_be_opened(path: &Path) -> Result<(), IngestError> {
-    if is_stdin(path) {
-        return Ok(());
+/// Finds what is wrong with paths and options before anything is stored, or an archive made.
+fn check(arguments: &Arguments, options: &Options) -> anyhow::Result<()> {
+    if let (Some(since), Some(until)) = (arguments.since, arguments.until)
+        && since >= until
+    {
+        return Err(Failure::new("usage", "`--since` is not before `--until`")
+            .hint("exchange them: documents from `--since` on and before `--until` are taken")
+            .into());
     }
+    let files = || arguments.paths.iter().filter(|path| !is_stdin(path));
+    for path in files() {
+        can_be_opened(path)?;
+    }
+    for path in files() {
+        // What a pipe gives, it gives once.
+        if !(path.is_file() || path.is_dir()) {
+            continue;
+        }
+        match read(path, options, &mut |_| ControlFlow::Break(())) {
+            Ok(_) | Err(IngestError::Empty { .. } | IngestError::NoDocuments { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn can_be_opened(path: &Path) -> Result<(), IngestError> {
     let shown = path.display().to_string();
     match fs_err::metadata(path) {
         Ok(_) => Ok(()),

@@ -119,6 +119,36 @@ fn notes_come_from_folders() {
 }
 
 #[test]
+fn authors_are_not_changed_by_a_setting() {
+    let home = Home::new();
+    home.file("letters.jsonl", LETTERS);
+    let output = home
+        .command(&["import", "letters.jsonl"])
+        .env("IDIOLECT_AUTHOR", "zoe")
+        .output()
+        .unwrap();
+    snapshot!(home.shown(&output), @"
+    exit: 0
+    --- stdout
+    8 read in [TIME] s
+    8 added, 0 updated, 0 unchanged: 3 authors, 8 new snippets
+    ");
+}
+
+#[test]
+fn what_cannot_be_read_is_found_before_anything_is_stored() {
+    let home = Home::new();
+    home.file("letters.jsonl", LETTERS);
+    home.file("what", [0xff_u8, 0xfe, 0x00, 0x01]);
+    for second in [&["what"] as &[&str], &["letters.jsonl", "--format", "mbox"]] {
+        let mut arguments = vec!["import", "letters.jsonl"];
+        arguments.extend(second);
+        assert!(home.run(&arguments).starts_with("exit: 2\n"));
+        assert!(!home.path().join(".local/share/idiolect").exists());
+    }
+}
+
+#[test]
 fn a_dry_run_stores_nothing() {
     let home = Home::new();
     home.file("letters.jsonl", LETTERS);
