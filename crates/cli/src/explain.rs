@@ -3,6 +3,7 @@
 use std::io;
 
 use idiolect_archive::Error as ArchiveError;
+use idiolect_evaluation::Error as EvaluationError;
 use idiolect_ingest::Error as IngestError;
 use idiolect_models::Error as ModelError;
 use idiolect_pipeline::Error as PipelineError;
@@ -35,6 +36,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<(&'static str, Opt
     }
     if let Some(error) = cause.downcast_ref::<TrainError>() {
         return Some(("training", error.hint().map(str::to_owned)));
+    }
+    if let Some(error) = cause.downcast_ref::<EvaluationError>() {
+        let (code, hint) = evaluation(error);
+        return Some((code, Some(hint.to_owned())));
     }
     if let Some(DataError::NoEncoder(_)) = cause.downcast_ref::<DataError>() {
         let hint = "choose an encoder, or a ranking without one: recent, doc-bm25";
@@ -90,6 +95,26 @@ fn pipeline_code(error: &PipelineError) -> &'static str {
         | PipelineError::Encoder(_) => "encoder",
         PipelineError::NoTokenizer { .. } | PipelineError::Model(_) => "model",
         PipelineError::Past(_) => "past",
+    }
+}
+
+fn evaluation(error: &EvaluationError) -> (&'static str, &'static str) {
+    match error {
+        EvaluationError::Metric(_) => ("usage", "`idiolect score --help` lists the metrics"),
+        EvaluationError::Lengths { .. } => (
+            "different_lengths",
+            "a prediction stands on the line of its reference; texts with line breaks are JSON strings",
+        ),
+        EvaluationError::NoPairs => ("nothing_to_score", "give files with a text a line"),
+        EvaluationError::Row { .. } => ("unknown_row", "name one of the rows of this run"),
+        EvaluationError::NothingInCommon => (
+            "nothing_in_common",
+            "measure both with the same examples, `--split`, `--limit` and `--seed`",
+        ),
+        EvaluationError::WordNetFile(_) | EvaluationError::WordNetLine { .. } => (
+            "wordnet",
+            "`--wordnet` names the folder of WordNet's database files, or `none`",
+        ),
     }
 }
 

@@ -48,9 +48,14 @@ impl Failure {
         ]
         .into_iter()
         .find_map(|kind| match error.get(kind) {
-            Some(ContextValue::String(one)) => Some(one.clone()),
-            Some(ContextValue::Strings(several)) if !several.is_empty() => {
-                Some(several.join("`, `"))
+            Some(ContextValue::String(one)) if is_harmless(one) => Some(one.clone()),
+            Some(ContextValue::Strings(several)) => {
+                let harmless: Vec<&str> = several
+                    .iter()
+                    .map(String::as_str)
+                    .filter(|one| is_harmless(one))
+                    .collect();
+                (!harmless.is_empty()).then(|| harmless.join("`, `"))
             }
             _ => None,
         });
@@ -58,11 +63,16 @@ impl Failure {
             Some(suggestion) => format!("did you mean `{suggestion}`?"),
             None => usage_line(&rendered).map_or_else(
                 || "the command's `--help` says what it takes".to_owned(),
-                |usage| format!("usage: {usage}; `--help` says more"),
+                |usage| format!("usage: {usage}"),
             ),
         };
         Self::new("usage", message).hint(hint)
     }
+}
+
+/// Whether a mistyped word may be answered with this one: never with one that deletes.
+fn is_harmless(suggestion: &str) -> bool {
+    !["purge", "remove", "rm"].contains(&suggestion)
 }
 
 fn usage_line(rendered: &str) -> Option<&str> {

@@ -1,5 +1,7 @@
-//! Files and standard input that commands read, and files they write whole or not at all.
+//! Files and standard input that commands read, and files they write: whole or not at all, and
+//! readable by their owner alone, as they may hold somebody's texts.
 
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
@@ -64,18 +66,26 @@ pub(crate) fn json_lines<T: DeserializeOwned>(
                 "invalid_json",
                 format!("line {number} of {} cannot be read: {why}", shown(path)),
             )
+            .hint("JSON Lines hold one whole JSON object a line: mend that line, or leave it out")
         })?;
         each(number, value)?;
     }
     Ok(())
 }
 
-/// What serde_json says, without the line and column it counts in the line it was given.
+/// What serde_json says, without the line and column it counts in the line it was given, and
+/// without the values it quotes: they may be somebody's text.
 fn without_position(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
+    let text = text
+        .rfind(" at line ")
+        .map_or(text.as_str(), |end| &text[..end]);
+    if !error.is_data() || text.starts_with("missing field") {
+        return text.to_owned();
+    }
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("a field has the wrong type, expected {expected}"),
+        None => "its fields are not the expected ones".to_owned(),
     }
 }
 
@@ -92,7 +102,40 @@ pub(crate) fn strings_or_lines(text: &str) -> Vec<String> {
     }
 }
 
-/// Writes a file by way of a neighbour, so that it is there whole or not at all.
+/// Makes a folder that only its owner can enter, where there is none yet.
+pub(crate) fn make_private_folder(path: &Path) -> anyhow::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+        .create(path)
+        .with_context(|| format!("cannot make the folder `{}`", path.display()))
+}
+
+/// Makes a file anew that only its owner can read and write.
+pub(crate) fn create_private(path: &Path) -> anyhow::Result<File> {
+    // An old file would keep the permissions it has.
+    remove(path)?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+/// Deletes a file, if it is there.
+pub(crate) fn remove(path: &Path) -> anyhow::Result<()> {
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file by way of a neighbour, so that it is there whole or not at all; only its owner can
+/// read it.
 pub(crate) fn write_whole(path: &Path, contents: &[u8]) -> anyhow::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,

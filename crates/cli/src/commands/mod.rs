@@ -71,7 +71,7 @@ pub(crate) enum Command {
     Man(man::Arguments),
     /// Make everything anew that is derived from the documents: snippets, index, vectors
     Rebuild(rebuild::Arguments),
-    /// Delete everything idiolect made
+    /// Delete the archive and the models that were added
     Purge(purge::Arguments),
 }
 

@@ -10,8 +10,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::settings::models_folder;
 
-/// Deletes everything idiolect made: the archive and the models that were added. What you imported
-/// from, and your configuration file, stay.
+/// Deletes the archive, which is the default one or that of `--archive`, and the models that were
+/// added. Everything else stays: what you imported from, other archives, the folders you named with
+/// `--out`, your configuration file.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

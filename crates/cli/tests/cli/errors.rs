@@ -59,11 +59,17 @@ fn wrong_usage() {
     error: unrecognized subcommand 'serch'
     hint: did you mean `search`?
     ");
+    snapshot!(home.run(&["pruge", "--yes"]), @"
+    exit: 2
+    --- stderr
+    error: unrecognized subcommand 'pruge'
+    hint: usage: idiolect [OPTIONS] <COMMAND>
+    ");
     snapshot!(home.run(&["search"]), @"
     exit: 2
     --- stderr
     error: the following required arguments were not provided: <QUERY>
-    hint: usage: idiolect search <QUERY>; `--help` says more
+    hint: usage: idiolect search <QUERY>
     ");
     snapshot!(home.run(&["search", "x", "--rankin", "recent"]), @"
     exit: 2

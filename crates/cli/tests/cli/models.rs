@@ -188,12 +188,31 @@ fn a_model_without_a_tokenizer_works_with_ids() {
     hint: give `input_ids`, or put its tokenizer.json into the folder
     ");
     home.file("broken.jsonl", "{\"input_ids\":[1]}\n{\"input_ids\":\n");
+    let output = home
+        .command(&[
+            "models",
+            "generate",
+            "broken.jsonl",
+            "--model",
+            folder,
+            "--batch",
+            "4",
+        ])
+        .output()
+        .unwrap();
+    let answers = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(answers.lines().count(), 1, "the good line is answered");
+    let failed = std::process::Output {
+        stdout: Vec::new(),
+        ..output
+    };
     snapshot!(
-        home.run(&["models", "generate", "broken.jsonl", "--model", folder, "--batch", "4"]),
+        home.shown(&failed),
         @"
     exit: 2
     --- stderr
     error: line 2 of `broken.jsonl` cannot be read: EOF while parsing a value
+    hint: JSON Lines hold one whole JSON object a line: mend that line, or leave it out
     "
     );
 }

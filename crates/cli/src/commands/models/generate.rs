@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         .over(Decoding::default(), context.settings.seed);
     let mut inputs = Vec::new();
     let mut any = false;
-    files::json_lines(&arguments.file, |number, line: Line| {
+    let read = files::json_lines(&arguments.file, |number, line: Line| {
         any = true;
         inputs.push(ids(line, number, &model)?);
         if inputs.len() == arguments.batch {
@@ -59,8 +59,10 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
             inputs.clear();
         }
         Ok(())
-    })?;
+    });
+    // A line that cannot be read does not take the good ones before it with it.
     answer(&model, &inputs, &decoding, context)?;
+    read?;
     Ok(if any { Status::Done } else { Status::Nothing })
 }
 
@@ -83,6 +85,7 @@ fn ids(line: Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<u32>> {
             "invalid_json",
             format!("line {number} needs either `input` or `input_ids`"),
         )
+        .hint("for example {\"input\": \"Dear Ana,\"} or {\"input_ids\": [37, 12, 1]}")
         .into()),
     }
 }
