@@ -4,12 +4,34 @@ use std::io::{self, BufWriter, Stdout, Write};
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::arguments::{Color, Global};
 
 pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 const YELLOW: Style = Style::new().fg_color(Some(anstyle::Color::Ansi(AnsiColor::Yellow)));
+
+/// The same number for a JSON value, which keeps only f64: it prints as short as the f32 itself.
+pub(crate) fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
+/// Shortens every fraction of a value whose fractions were f32.
+pub(crate) fn shorten(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            if let Some(wide) = number.as_f64() {
+                #[expect(clippy::cast_possible_truncation, reason = "it was an f32")]
+                let short = shortest(wide as f32);
+                *value = Value::from(short);
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(shorten),
+        Value::Object(fields) => fields.values_mut().for_each(shorten),
+        _ => {}
+    }
+}
 
 /// `1 author`, `2 authors`.
 pub(crate) fn counted(count: usize, noun: &str) -> String {
@@ -81,6 +103,15 @@ impl Printer {
         self.stdout.write_all(bytes)
     }
 
+    /// A text that is the whole answer: as it is, or as `{"text": …}`.
+    pub(crate) fn whole(&mut self, text: &[u8]) -> io::Result<()> {
+        if self.json {
+            self.object(&serde_json::json!({ "text": String::from_utf8_lossy(text) }))
+        } else {
+            self.bytes(text)
+        }
+    }
+
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.stdout.flush()
     }
@@ -108,5 +139,20 @@ impl Printer {
             // Messages are a courtesy: a closed stderr must not end the work.
             drop(writeln!(anstream::stderr(), "{text}"));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn fractions_print_as_short_as_they_were() {
+        let mut value = json!({ "a": [1.2_f32, 3], "b": 0.410_021_7_f32 });
+        assert_ne!(value.to_string(), r#"{"a":[1.2,3],"b":0.4100217}"#);
+        shorten(&mut value);
+        assert_eq!(value.to_string(), r#"{"a":[1.2,3],"b":0.4100217}"#);
     }
 }

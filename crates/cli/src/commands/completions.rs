@@ -25,6 +25,6 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         "idiolect",
         &mut script,
     );
-    context.printer.bytes(&script)?;
+    context.printer.whole(&script)?;
     Ok(Status::Done)
 }

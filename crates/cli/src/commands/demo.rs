@@ -7,13 +7,13 @@ use idiolect_core::{Before, Document, Trace, first_characters};
 use idiolect_ingest::{Item, Options, read_from};
 use idiolect_pipeline::{Plan, Request, Stages, carry_out, personalize, plan};
 use idiolect_retrieval::Past;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::Status;
 use crate::commands::search::excerpt;
 use crate::context::Context;
 use crate::open::as_encoder;
-use crate::printer::{BOLD, DIM, Printer};
+use crate::printer::{BOLD, DIM, Printer, shorten};
 
 /// Shows idiolect at work on a bundled author: it goes on with one of their documents, given only
 /// what they wrote before it, and then once more without the past.
@@ -215,7 +215,7 @@ impl Show<'_> {
             printer, interrupt, ..
         } = &mut *self.context;
         let mut closed = None;
-        let trace = writes(&mut |text| {
+        let mut trace = writes(&mut |text| {
             if !printer.json() {
                 closed = printer.piece(text).err();
             }
@@ -231,6 +231,8 @@ impl Show<'_> {
         if let Some(printer) = self.printer() {
             printer.line("")?;
         }
+        shorten(&mut trace.request);
+        shorten(&mut trace.decoding);
         Ok(trace)
     }
 
@@ -242,12 +244,12 @@ impl Show<'_> {
     ) -> anyhow::Result<()> {
         self.heading("What the author wrote")?;
         let Some(printer) = self.printer() else {
-            self.context.printer.object(&json!({
-                "author": draft.author,
-                "with_past": with_past,
-                "without_past": without_past,
-                "original": draft.content(),
-            }))?;
+            self.context.printer.object(&Shown {
+                author: &draft.author,
+                with_past,
+                without_past,
+                original: &draft.content(),
+            })?;
             return Ok(());
         };
         printer.line(format_args!(
@@ -258,7 +260,7 @@ impl Show<'_> {
             "\n{BOLD}The same with your own writing{BOLD:#}"
         ))?;
         for command in [
-            "idiolect import mail.mbox --me me@example.org",
+            "idiolect import mail.mbox --me me@example.org --author me",
             "idiolect search \"the garden in spring\"",
             "idiolect write --title \"Plans for May\" \"Dear Ana,\" --show-sources",
         ] {
@@ -266,6 +268,15 @@ impl Show<'_> {
         }
         Ok(())
     }
+}
+
+/// All of it, with `--json`.
+#[derive(Serialize)]
+struct Shown<'a> {
+    author: &'a str,
+    with_past: &'a Trace,
+    without_past: &'a Trace,
+    original: &'a str,
 }
 
 #[cfg(test)]

@@ -33,6 +33,6 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     };
     let mut bytes = Vec::new();
     Man::new(page).render(&mut bytes)?;
-    context.printer.bytes(&bytes)?;
+    context.printer.whole(&bytes)?;
     Ok(Status::Done)
 }

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use idiolect_archive::require_encoder;
 use idiolect_core::{
-    Before, Encoder, FinishReason, KeywordSource, Ranking, Reason, SummarySource, Trace,
+    Before, Encoder, Entry, FinishReason, ImmediateContext, KeywordSource, Ranking, Reason,
+    SummarySource, Trace,
 };
 use idiolect_models::{Decoding, EarlyStopping, Strategy};
 use idiolect_pipeline::{Request, Stages, personalize, plan};
 use idiolect_retrieval::{MemoryPast, Past};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::Status;
 use crate::commands::authors::day;
@@ -19,7 +20,7 @@ use crate::context::Context;
 use crate::files;
 use crate::open::{self, as_encoder};
 use crate::options::{DecodingOptions, PastOptions, StageOptions, at_least_one};
-use crate::printer::{BOLD, DIM, Printer};
+use crate::printer::{BOLD, DIM, Printer, shorten};
 
 /// Writes the rest of a document in its author's voice, from what they wrote before.
 #[derive(Debug, Args)]
@@ -198,7 +199,7 @@ fn stream(
         printer, interrupt, ..
     } = context;
     let mut closed = None;
-    let trace = writes(&mut |text| {
+    let mut trace = writes(&mut |text| {
         if !printer.json()
             && let Err(error) = printer.piece(text)
         {
@@ -214,12 +215,25 @@ fn stream(
         return Err(error.into());
     }
     if printer.json() {
+        shorten(&mut trace.request);
+        shorten(&mut trace.decoding);
         printer.object(&trace)?;
     } else {
         printer.line("")?;
     }
     printer.flush()?;
     Ok(trace)
+}
+
+/// What the model would be given: a Trace without the text.
+#[derive(Serialize)]
+struct Explained<'a> {
+    immediate_context: &'a ImmediateContext,
+    entries: &'a [Entry],
+    past_passages: &'a str,
+    summary: &'a str,
+    keywords: &'a [String],
+    prompt: &'a str,
 }
 
 fn explain(
@@ -231,14 +245,14 @@ fn explain(
     let plan = plan(request, past, stages)?;
     let prompt = plan.prompt.text();
     if context.printer.json() {
-        context.printer.object(&json!({
-            "immediate_context": plan.immediate_context,
-            "entries": plan.entries,
-            "past_passages": plan.past_passages,
-            "summary": plan.summary,
-            "keywords": plan.keywords,
-            "prompt": prompt,
-        }))?;
+        context.printer.object(&Explained {
+            immediate_context: &plan.immediate_context,
+            entries: &plan.entries,
+            past_passages: &plan.past_passages,
+            summary: &plan.summary,
+            keywords: &plan.keywords,
+            prompt: &prompt,
+        })?;
     } else {
         context.printer.line(prompt)?;
     }

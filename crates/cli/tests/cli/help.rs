@@ -30,7 +30,7 @@ fn the_commands_are_listed() {
       completions  Print a shell's completions
       man          Print the manual page
       rebuild      Make everything anew that is derived from the documents: snippets, index, vectors
-      purge        Delete everything idiolect made
+      purge        Delete the archive and the models that were added
       help         Print this message or the help of the given subcommand(s)
 
     Options:
@@ -96,6 +96,8 @@ fn completions_and_manual_know_the_commands() {
         );
     }
     assert!(home.stdout(&["man"]).contains("idiolect\\-write"));
+    let json = home.json(&["man", "--json"]);
+    assert!(json["text"].as_str().unwrap().contains("idiolect\\-write"));
     assert!(home.stdout(&["man", "write"]).contains("no\\-personalize"));
     snapshot!(home.run(&["man", "wirte"]), @"
     exit: 2

@@ -35,8 +35,12 @@ fn the_trace_says_what_went_in() {
         "doc:a4",
         "--max-tokens",
         "8",
+        "--repetition-penalty",
+        "1.3",
         "--json",
     ]);
+    // As short as it was typed, not the f32 in all its digits.
+    assert_eq!(trace["decoding"]["repetition_penalty"], 1.3);
     assert_eq!(trace["immediate_context"], "The garden\nThe blackbird");
     let entries = trace["entries"].as_array().unwrap();
     assert!(!entries.is_empty() && entries.iter().all(|entry| entry["document"] != "a4"));

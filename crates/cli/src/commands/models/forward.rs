@@ -2,8 +2,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use idiolect_models::{Batch, Seq2Seq};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 
 use crate::Status;
 use crate::context::Context;
@@ -31,19 +30,27 @@ struct Line {
     decoder_input_ids: Vec<Vec<u32>>,
 }
 
+#[derive(Serialize)]
+struct Answer {
+    logits: Vec<Vec<Vec<f32>>>,
+}
+
 pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     let model = context.settings.model()?;
     let mut any = false;
     files::json_lines(&arguments.file, |number, line: Line| {
         any = true;
         let logits = logits(&line, number, &model)?;
-        Ok(context.printer.object(&json!({ "logits": logits }))?)
+        Ok(context.printer.object(&Answer { logits })?)
     })?;
     Ok(if any { Status::Done } else { Status::Nothing })
 }
 
 fn logits(line: &Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<Vec<Vec<f32>>>> {
-    let wrong = |what: &str| Failure::new("invalid_json", format!("line {number}: {what}"));
+    let wrong = |what: &str| {
+        Failure::new("invalid_json", format!("line {number}: {what}"))
+            .hint("`idiolect models forward --help` shows a line")
+    };
     if line.input_ids.len() != line.decoder_input_ids.len() {
         return Err(wrong("`input_ids` and `decoder_input_ids` differ in rows").into());
     }
