@@ -77,7 +77,14 @@ fn a_build_is_the_same_every_time() {
 fn pairs_are_half_true_and_leave_out_held_back_authors() {
     let home = many();
     home.stdout(&["data", "build", "--out", "data", "--split", "50/25/25"]);
-    snapshot!(home.run(&["data", "pairs", "--out", "data", "--split", "50/25/25"]), @"
+    snapshot!(home.run(&["data", "pairs", "--out", "data", "--split", "85/5/10"]), @"
+    exit: 2
+    --- stderr
+    error: `--split` differs from what `data build` wrote in this folder
+    hint: leave it out, or name another `--out`
+    ");
+    // The division is that of the folder, so that no option has to be given again.
+    snapshot!(home.run(&["data", "pairs", "--out", "data"]), @"
     exit: 0
     --- stdout
     24 pairs of one author, 24 of two
@@ -91,6 +98,23 @@ fn pairs_are_half_true_and_leave_out_held_back_authors() {
         let authors = pair["authors"].as_array().unwrap();
         assert!(authors.iter().all(|author| !held.contains(author)));
         assert_eq!(pair["label"], (authors[0] == authors[1]).to_string());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn texts_are_their_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = many();
+    home.stdout(&["data", "build", "--out", "data", "--encoder", "none"]);
+    home.stdout(&["data", "pairs", "--out", "data"]);
+    let folder = home.path().join("data");
+    let mode = |path: &std::path::Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    let files: Vec<_> = fs::read_dir(&folder).unwrap().collect();
+    assert_eq!(files.len(), 5);
+    for file in files {
+        assert_eq!(mode(&file.unwrap().path()), 0o600);
     }
 }
 

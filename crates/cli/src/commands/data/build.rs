@@ -11,14 +11,14 @@ use idiolect_training::examples::{BuildOptions, Example, Split, Survey, build_ex
 use idiolect_training::labels::{Alike, WordVectors};
 use serde_json::{Value, json};
 
-use super::{ExampleOptions, Out, authors, documents};
+use super::{ExampleOptions, MANIFEST, Out, authors, documents};
 use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
 use crate::open::as_encoder;
 use crate::options::{RankingOptions, WordNetOption};
-use crate::printer::counted;
+use crate::printer::{counted, shortest};
 use crate::progress::Progress;
 
 /// Makes examples from an archive: for every document that can be a target what its author had
@@ -51,8 +51,6 @@ pub(super) struct Arguments {
 /// Version of the layout of the folder.
 const FORMAT: u32 = 1;
 
-const MANIFEST: &str = "manifest.json";
-
 const LEVEL: i32 = 3;
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
@@ -77,7 +75,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let similar = similar_words(arguments, &survey)?;
 
     let folder = arguments.out.make()?;
-    remove(&folder.join(MANIFEST))?;
+    files::remove(&folder.join(MANIFEST))?;
     let mut written = Written::create(folder)?;
     let mut progress = Progress::new(&context.printer);
     let interrupt = context.interrupt.clone();
@@ -113,13 +111,6 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let manifest = manifest(&options, &similar, encoder, &survey, &counts);
     files::write_whole(&folder.join(MANIFEST), format!("{manifest:#}\n").as_bytes())?;
     report(context, &counts)
-}
-
-fn remove(path: &Path) -> anyhow::Result<()> {
-    match fs_err::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 /// Which words count as similar, and where that comes from.
@@ -174,9 +165,7 @@ impl Written {
     fn create(folder: &Path) -> anyhow::Result<Self> {
         let mut files = Vec::new();
         for split in Split::ALL {
-            let file = fs_err::File::create(folder.join(file_name(split)))?
-                .into_parts()
-                .0;
+            let file = files::create_private(&folder.join(file_name(split)))?;
             files.push(zstd::Encoder::new(BufWriter::new(file), LEVEL)?);
         }
         Ok(Self {
@@ -256,8 +245,8 @@ fn manifest(
             "seed": options.seed,
             "ranking": options.ranking,
             "ranked": options.ranked,
-            "bm25_k1": options.bm25.k1,
-            "bm25_b": options.bm25.b,
+            "bm25_k1": shortest(options.bm25.k1),
+            "bm25_b": shortest(options.bm25.b),
             "length_norm": match options.bm25.length_norm {
                 LengthNorm::Exact => "exact",
                 LengthNorm::LuceneByte4 => "lucene",

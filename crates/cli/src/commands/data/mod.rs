@@ -14,6 +14,7 @@ use idiolect_training::examples::{BuildOptions, Shares, SourceError};
 use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::files;
 use crate::options::{RankingOptions, at_least_one};
 
 /// Makes training data from an archive of many authors.
@@ -51,32 +52,32 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Examples")]
 struct ExampleOptions {
-    /// A target has more characters than this
-    #[arg(long, value_name = "N", default_value_t = 300)]
-    min_chars: usize,
-    /// A target's author wrote at least so many documents before it
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    min_past: usize,
-    /// An author has at least so many examples
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    min_examples: usize,
-    /// Of an author with more examples so many are drawn
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
-    max_examples: usize,
-    /// Shares of the authors for training, validation and test
-    #[arg(long, value_name = "A/B/C", default_value = "85/5/10")]
-    split: Shares,
+    /// A target has more characters than this [default: 300]
+    #[arg(long, value_name = "N")]
+    min_chars: Option<usize>,
+    /// A target's author wrote at least so many documents before it [default: 2]
+    #[arg(long, value_name = "N")]
+    min_past: Option<usize>,
+    /// An author has at least so many examples [default: 5]
+    #[arg(long, value_name = "N")]
+    min_examples: Option<usize>,
+    /// Of an author with more examples so many are drawn [default: 50]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    max_examples: Option<usize>,
+    /// Shares of the authors for training, validation and test [default: 85/5/10]
+    #[arg(long, value_name = "A/B/C")]
+    split: Option<Shares>,
 }
 
 impl ExampleOptions {
     fn value(&self, ranking: Option<&RankingOptions>, seed: u64) -> BuildOptions {
         let defaults = BuildOptions::default();
         BuildOptions {
-            min_chars: self.min_chars,
-            min_past: self.min_past,
-            min_examples: self.min_examples,
-            max_examples: self.max_examples,
-            split: self.split,
+            min_chars: self.min_chars.unwrap_or(defaults.min_chars),
+            min_past: self.min_past.unwrap_or(defaults.min_past),
+            min_examples: self.min_examples.unwrap_or(defaults.min_examples),
+            max_examples: self.max_examples.unwrap_or(defaults.max_examples),
+            split: self.split.unwrap_or(defaults.split),
             seed,
             ranking: ranking.map_or(defaults.ranking, |options| options.ranking),
             bm25: ranking.map_or(defaults.bm25, |options| options.bm25.value()),
@@ -84,6 +85,9 @@ impl ExampleOptions {
         }
     }
 }
+
+/// Describes a complete folder; written last.
+const MANIFEST: &str = "manifest.json";
 
 /// The folder that data are written to, made where it is missing.
 #[derive(Debug, Clone, Args)]
@@ -95,7 +99,7 @@ struct Out {
 
 impl Out {
     fn make(&self) -> anyhow::Result<&Path> {
-        fs_err::create_dir_all(&self.out)?;
+        files::make_private_folder(&self.out)?;
         Ok(&self.out)
     }
 }

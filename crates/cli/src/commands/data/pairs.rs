@@ -1,19 +1,24 @@
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 
 use anyhow::Context as _;
 use clap::Args;
-use idiolect_training::examples::survey;
+use idiolect_training::examples::{BuildOptions, Shares, survey};
 use idiolect_training::pairs::{PairOptions, SameAuthor, build_pairs};
+use serde::Deserialize;
 use serde_json::json;
 
-use super::{ExampleOptions, Out, authors, documents};
+use super::{ExampleOptions, MANIFEST, Out, authors, documents};
 use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::files;
 use crate::options::at_least_one;
 
 /// Makes pairs of passages, half of them by one author, to learn author distinction from; never
-/// with an author of validation or test. Give the options and the seed that `data build` was given.
+/// with an author of validation or test. Beside the examples of `data build` it divides the authors as
+/// those are divided, and `--seed` draws only the pairs; elsewhere give the options and the seed that
+/// `data build` was given.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -35,7 +40,10 @@ const LEVEL: i32 = 3;
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     let seed = context.settings.seed;
-    let options = arguments.examples.value(None, seed);
+    let options = match built(&arguments.out.out)? {
+        Some(built) => built.checked(&arguments.examples)?,
+        None => arguments.examples.value(None, seed),
+    };
     let archive = context.settings.archive()?;
     let authors = authors(&archive)?;
     let mut load = |author: &str| documents(&archive, author);
@@ -85,4 +93,69 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         ))?;
     }
     Ok(Status::Done)
+}
+
+/// How `data build` chose examples and divided the authors.
+#[derive(Deserialize)]
+struct Built {
+    min_chars: usize,
+    min_past: usize,
+    min_examples: usize,
+    max_examples: usize,
+    split: [u32; 3],
+    seed: u64,
+}
+
+#[derive(Deserialize)]
+struct Manifest {
+    options: Built,
+}
+
+/// What the folder's manifest says, where it has one.
+fn built(folder: &Path) -> anyhow::Result<Option<Built>> {
+    let path = folder.join(MANIFEST);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let manifest: Manifest = serde_json::from_str(&files::text(&path)?).map_err(|_| {
+        let shown = path.display();
+        Failure::new("no_data", format!("`{shown}` is not of this version"))
+            .hint("`idiolect data build` makes it anew, or name another `--out`")
+    })?;
+    Ok(Some(manifest.options))
+}
+
+impl Built {
+    /// The same options again; what was typed must not say otherwise.
+    fn checked(self, typed: &ExampleOptions) -> Result<BuildOptions, Failure> {
+        let differs = [
+            ("--min-chars", typed.min_chars, self.min_chars),
+            ("--min-past", typed.min_past, self.min_past),
+            ("--min-examples", typed.min_examples, self.min_examples),
+            ("--max-examples", typed.max_examples, self.max_examples),
+        ]
+        .into_iter()
+        .find(|(_, typed, built)| typed.is_some_and(|typed| typed != *built))
+        .map(|(option, ..)| option)
+        .or_else(|| {
+            let other = typed.split.is_some_and(|split| split.0 != self.split);
+            other.then_some("--split")
+        });
+        if let Some(option) = differs {
+            return Err(Failure::new(
+                "usage",
+                format!("`{option}` differs from what `data build` wrote in this folder"),
+            )
+            .hint("leave it out, or name another `--out`"));
+        }
+        Ok(BuildOptions {
+            min_chars: self.min_chars,
+            min_past: self.min_past,
+            min_examples: self.min_examples,
+            max_examples: self.max_examples,
+            split: Shares(self.split),
+            seed: self.seed,
+            ..BuildOptions::default()
+        })
+    }
 }
