@@ -62,6 +62,21 @@ fn a_resumed_run_goes_on_to_the_same_losses() {
     train("whole", "6", &[]);
     train("parts", "4", &[]);
     train("parts", "6", &["--resume"]);
+    let again = [
+        "train",
+        "--examples",
+        "pairs.jsonl",
+        "--config",
+        &config,
+        "--out",
+        "parts",
+    ];
+    snapshot!(home.run(&again), @"
+    exit: 2
+    --- stderr
+    error: `parts` holds a model already
+    hint: go on from it with `--resume`, or name another `--out`
+    ");
     let whole = losses(&home, "whole");
     assert_eq!(whole.len(), 6);
     for (one, other) in whole.iter().zip(losses(&home, "parts")) {
@@ -149,7 +164,7 @@ fn what_is_missing_is_named() {
     exit: 2
     --- stderr
     error: the following required arguments were not provided: <--recipe <FILE>|--examples <FILE|DIR>>
-    hint: usage: idiolect train --out <DIR> <--recipe <FILE>|--examples <FILE|DIR>>; `--help` says more
+    hint: usage: idiolect train --out <DIR> <--recipe <FILE>|--examples <FILE|DIR>>
     ");
     home.file("texts.jsonl", "{\"input\":\"a\",\"target\":\"b\"}\n");
     snapshot!(home.run(&["train", "--examples", "texts.jsonl", "--out", "x"]), @"

@@ -20,6 +20,7 @@ use self::recipe::{OptimizerName, Recipe, Summaries, Training};
 use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::files;
 use crate::open::{BUILTIN, located};
 use crate::options::at_least_one;
 use crate::progress::Progress;
@@ -125,6 +126,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         None => Recipe::default(),
     };
     let device = context.settings.device()?;
+    refuse_to_overwrite(arguments)?;
     let start = Start::open(arguments, &recipe, context, &device)?;
     let tokenizer = start
         .tokenizer
@@ -138,6 +140,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         start.config.dropout_rate,
         context.settings.seed,
     );
+    files::make_private_folder(&arguments.out)?;
     context
         .interrupt
         .graceful("interrupted: writing a checkpoint after this step");
@@ -188,6 +191,18 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         return Ok(Status::Interrupted);
     }
     Ok(Status::Done)
+}
+
+fn refuse_to_overwrite(arguments: &Arguments) -> Result<(), Failure> {
+    let out = &arguments.out;
+    if arguments.resume || !out.join("model.safetensors").exists() {
+        return Ok(());
+    }
+    let shown = out.display();
+    Err(
+        Failure::new("model_exists", format!("`{shown}` holds a model already"))
+            .hint("go on from it with `--resume`, or name another `--out`"),
+    )
 }
 
 /// What training starts from.
