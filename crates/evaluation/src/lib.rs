@@ -51,11 +51,11 @@ pub use rouge::{RougeKind, RougeScore, rouge, rouge_best};
 pub use score::{CorpusScores, Metric, Score, ScoreOptions, Scored, Scores, score};
 pub use signature::{RunSignature, metric_signature};
 pub use significance::{
-    Observed, Paired, PairedBootstrap, TTest, WinRate, mean_interval, paired_bootstrap,
-    paired_t_test, win_rate,
+    FEWEST_USERS, Observed, Paired, PairedBootstrap, TTest, WinRate, mean_interval,
+    paired_bootstrap, paired_t_test, win_rate,
 };
 pub use table::{
-    BITS_PER_BYTE, Cell, Comparison, Row, RowLabel, SIGNIFICANT, Table, lower_is_better,
+    BITS_PER_BYTE, Cell, Comparison, Row, RowLabel, SIGNIFICANT, Table, lower_is_better, shown,
 };
 pub use verification::{Verdict, Verification, verification};
 pub use wordnet::{Synset, WordNet};

@@ -69,11 +69,7 @@ fn write_table(out: &mut String, table: &Table) {
                 shown(metric, cell.value.high)
             );
             if let Some(against) = cell.against {
-                let _ = write!(
-                    out,
-                    "<small>better for {:.0} % of users</small>",
-                    against.win_rate.rate * 100.0
-                );
+                let _ = write!(out, "<small>{}</small>", against.win_rate);
             }
             out.push_str("</td>");
         }

@@ -50,8 +50,16 @@ pub fn metric_signature(metrics: &[Metric], options: &ScoreOptions<'_>) -> Strin
 pub struct RunSignature {
     /// Of the metrics, from [`metric_signature`].
     pub metrics: String,
-    /// `train`, `validation` or `test`.
-    pub split: String,
+    /// Name of the past's ranking, and of whose it is.
+    pub past: String,
+    /// Which summary was given: `ctx`, `ind` or `none`.
+    pub summary: String,
+    /// Which key words were given: `ctx`, `ind` or `none`.
+    pub keywords: String,
+    /// `train`, `validation` or `test`, where the examples are divided.
+    pub split: Option<String>,
+    /// How many examples were asked for; `None`: all.
+    pub limit: Option<usize>,
     /// Seed of sampling, controls and resampling.
     pub seed: u64,
     /// Hash of the weights, or `none` where no model was used.
@@ -62,10 +70,24 @@ pub struct RunSignature {
 
 impl fmt::Display for RunSignature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            past,
+            summary,
+            keywords,
+            ..
+        } = self;
+        write!(f, "past:{past}|summary:{summary}|keywords:{keywords}|")?;
+        if let Some(split) = &self.split {
+            write!(f, "split:{split}|")?;
+        }
+        match self.limit {
+            Some(limit) => write!(f, "limit:{limit}|")?,
+            None => f.write_str("limit:no|")?,
+        }
         write!(
             f,
-            "split:{}|seed:{}|weights:{}|decoding:{}|{VERSION}; {}",
-            self.split, self.seed, self.weights, self.decoding, self.metrics
+            "seed:{}|weights:{}|decoding:{}|{VERSION}; {}",
+            self.seed, self.weights, self.decoding, self.metrics
         )
     }
 }
@@ -89,13 +111,29 @@ mod tests {
         assert!(signature.contains("match:exact+stem|"));
         let run = RunSignature {
             metrics: signature.clone(),
-            split: "test".to_owned(),
+            past: "recent".to_owned(),
+            summary: "ctx".to_owned(),
+            keywords: "none".to_owned(),
+            split: Some("test".to_owned()),
+            limit: Some(9),
             seed: 7,
             weights: "none".to_owned(),
             decoding: "beam 4".to_owned(),
         };
         let line = run.to_string();
-        assert!(line.starts_with("split:test|seed:7|weights:none|decoding:beam 4|idiolect:"));
+        assert!(line.starts_with(
+            "past:recent|summary:ctx|keywords:none|split:test|limit:9|seed:7|weights:none|decoding:beam 4|idiolect:"
+        ));
+        let whole = RunSignature {
+            split: None,
+            limit: None,
+            ..run
+        };
+        assert!(
+            whole
+                .to_string()
+                .contains("|keywords:none|limit:no|seed:7|")
+        );
         assert!(line.ends_with(&signature));
     }
 }

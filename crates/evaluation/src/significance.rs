@@ -1,11 +1,16 @@
 //! Whether a difference is more than chance.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::resample::{Interval, RatioByUser, Resampling, interval};
 use crate::student::two_sided_p;
+
+/// With fewer users than this a bootstrap over users says nothing about chance: there are too few
+/// different resamples.
+pub const FEWEST_USERS: usize = 6;
 
 /// One example's value under one system.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,6 +64,26 @@ pub struct WinRate {
     pub losses: usize,
     /// (wins + ties / 2) / users.
     pub rate: f64,
+}
+
+impl WinRate {
+    /// How many users were compared.
+    pub fn users(&self) -> usize {
+        self.wins + self.ties + self.losses
+    }
+}
+
+impl fmt::Display for WinRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            wins, ties, losses, ..
+        } = self;
+        let users = self.users();
+        write!(
+            f,
+            "better for {wins}, equal for {ties}, worse for {losses} of {users} users"
+        )
+    }
 }
 
 /// Mean over examples with a 95 % interval from resampling users; `None` where there is no example.

@@ -10,8 +10,8 @@ use crate::bits::{Likelihood, PairedLikelihood, bits_per_byte, bits_saved};
 use crate::prediction::Prediction;
 use crate::resample::{Interval, Resampling};
 use crate::significance::{
-    Observed, Paired, PairedBootstrap, WinRate, mean_interval, paired_bootstrap, paired_t_test,
-    win_rate,
+    FEWEST_USERS, Observed, Paired, PairedBootstrap, WinRate, mean_interval, paired_bootstrap,
+    paired_t_test, win_rate,
 };
 
 /// Name of the metric that predictions give as `nll` and `bytes`; lower is better.
@@ -71,8 +71,8 @@ pub struct Comparison {
     pub win_rate: WinRate,
     /// Paired t-test over examples, as in the paper; `None` for fewer than two.
     pub p_t_test: Option<f64>,
-    /// Paired bootstrap over users.
-    pub p_bootstrap: f64,
+    /// Paired bootstrap over users; `None` for fewer than [`FEWEST_USERS`].
+    pub p_bootstrap: Option<f64>,
 }
 
 /// A row's name and what to print below the table about it.
@@ -182,10 +182,22 @@ impl Table {
             "{examples} examples of {users} users; ROUGE in percent; in brackets 95 % intervals from {} resamples of users.",
             self.resampling.resamples
         );
-        if let Some(against) = &self.against {
+        if let Some(against) = &self.against
+            && users < FEWEST_USERS
+        {
+            let _ = write!(
+                caption,
+                " Differences from {against} are not marked: that takes {FEWEST_USERS} users."
+            );
+        } else if let Some(against) = &self.against {
             let _ = write!(
                 caption,
                 " * differs from {against} with p < {SIGNIFICANT} both in the paired t-test over examples and in the paired bootstrap over users."
+            );
+        }
+        if self.rows.iter().any(|row| row.row == "AuthorPred") {
+            caption.push_str(
+                " AuthorPred is given what SynCtx is given: it differs from SynCtx only through the model.",
             );
         }
         caption
@@ -298,12 +310,13 @@ pub(crate) fn comparison(
         std::mem::swap(&mut win_rate.wins, &mut win_rate.losses);
         win_rate.rate = 1.0 - win_rate.rate;
     }
+    let enough = win_rate.users() >= FEWEST_USERS;
     Some(Comparison {
         examples: pairs.len(),
         difference: bootstrap.difference,
         win_rate,
         p_t_test: paired_t_test(&pairs).map(|test| test.p),
-        p_bootstrap: bootstrap.p,
+        p_bootstrap: enough.then_some(bootstrap.p),
     })
 }
 
@@ -312,15 +325,15 @@ pub(crate) fn mark(cell: &Cell) -> &'static str {
     match cell.against {
         Some(Comparison {
             p_t_test: Some(p),
-            p_bootstrap,
+            p_bootstrap: Some(by_users),
             ..
-        }) if p < SIGNIFICANT && p_bootstrap < SIGNIFICANT => "*",
+        }) if p < SIGNIFICANT && by_users < SIGNIFICANT => "*",
         _ => "",
     }
 }
 
 /// A value as tables print it: ROUGE in percent, BLEU as it is, bits with three digits.
-pub(crate) fn shown(metric: &str, value: f64) -> String {
+pub fn shown(metric: &str, value: f64) -> String {
     if lower_is_better(metric) {
         format!("{value:.3}")
     } else if metric.starts_with("rouge") || metric.starts_with("meteor") {
@@ -399,7 +412,7 @@ mod tests {
             );
             assert_eq!(found.win_rate.wins, 20, "{metric}");
             assert_eq!(found.win_rate.rate, 1.0, "{metric}");
-            assert!(found.p_bootstrap < 0.01 && found.p_t_test.unwrap() < 0.01);
+            assert!(found.p_bootstrap.unwrap() < 0.01 && found.p_t_test.unwrap() < 0.01);
         }
         let markdown = table.markdown();
         assert!(
@@ -411,6 +424,18 @@ mod tests {
         assert!(markdown.contains("- `SynCtx`: `signature of SynCtx`\n"));
         let json = serde_json::to_string(&table).unwrap();
         assert_eq!(serde_json::from_str::<Table>(&json).unwrap(), table);
+    }
+
+    #[test]
+    fn few_users_are_not_tested() {
+        let mut few = predictions();
+        few.retain(|one| ["u1", "u2", "u3", "u4", "u5"].contains(&one.author.as_str()));
+        let table = Table::new(&few, &labels(), Some("ImmedCtx"), Resampling::default()).unwrap();
+        let found = table.rows[1].scores["rouge1"].against.unwrap();
+        assert_eq!((found.win_rate.users(), found.p_bootstrap), (5, None));
+        let markdown = table.markdown();
+        assert!(!markdown.contains('*'));
+        assert!(markdown.contains("Differences from ImmedCtx are not marked: that takes 6 users."));
     }
 
     #[test]

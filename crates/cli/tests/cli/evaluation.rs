@@ -76,6 +76,7 @@ fn texts_may_be_json_strings_or_fields() {
     exit: 2
     --- stderr
     error: 2 references, but 1 predictions
+    hint: a prediction stands on the line of its reference; texts with line breaks are JSON strings
     ");
     snapshot!(home.run(&["score", "--reference", "b.jsonl", "--prediction", "b.jsonl", "--field", "body"]), @"
     exit: 2
@@ -93,6 +94,7 @@ fn texts_may_be_json_strings_or_fields() {
     exit: 2
     --- stderr
     error: line 1 of `b.txt` cannot be read: expected value
+    hint: JSON Lines hold one whole JSON object a line: mend that line, or leave it out
     ");
 }
 
@@ -181,7 +183,12 @@ fn a_run_measures_the_same_examples_in_every_row() {
     assert_ne!(of("WrongAuthor")[0]["nll"], of("AuthorPred")[0]["nll"]);
     let table: Value = serde_json::from_str(&read("table.json")).unwrap();
     assert_eq!(table["against"], "ImmedCtx");
-    assert!(table["rows"][4]["scores"]["bits_per_byte"]["against"]["p_bootstrap"].is_number());
+    let against = &table["rows"][4]["scores"]["bits_per_byte"]["against"];
+    assert!(against["p_bootstrap"].is_null(), "four users are too few");
+    assert!(against["p_t_test"].is_number());
+    let signature = |row: usize| table["rows"][row]["signature"].as_str().unwrap();
+    assert!(signature(5).starts_with("past:doc-bm25|summary:ctx|keywords:ctx|split:test|limit:4|"));
+    assert!(signature(2).starts_with("past:none|summary:none|keywords:none|split:test|limit:4|"));
     assert!(read("report.html").starts_with("<!doctype html>"));
 
     let compared = home.json(&["eval", "compare", "run", "run", "--json"]);
@@ -189,10 +196,9 @@ fn a_run_measures_the_same_examples_in_every_row() {
         compared["rows"][2]["scores"]["bits_per_byte"]["difference"]["mean"],
         0.0
     );
-    assert!(
-        home.stdout(&["eval", "compare", "run", "run"])
-            .contains("ImmedCtx of A minus ImmedCtx of B")
-    );
+    let shown = home.stdout(&["eval", "compare", "run", "run"]);
+    assert!(shown.contains("ImmedCtx of A minus ImmedCtx of B"));
+    assert!(shown.contains("better for 0, equal for 4, worse for 0 of 4 users"));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use idiolect_evaluation::{Prediction, Resampling, RunComparison, compare};
+use idiolect_evaluation::{
+    FEWEST_USERS, Prediction, Resampling, RowComparison, RunComparison, compare, shown,
+};
 
 use crate::Status;
 use crate::context::Context;
@@ -10,7 +12,8 @@ use crate::files;
 use crate::printer::BOLD;
 
 /// Tests two runs against each other over the examples that both have: the paired t-test of the
-/// paper, and a paired bootstrap that resamples users. A row stands against the row of its name.
+/// paper, and a paired bootstrap that resamples users. A row stands against the row of its name; ROUGE
+/// is in percent, as in the table.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
@@ -63,6 +66,20 @@ fn predictions(path: &Path) -> anyhow::Result<Vec<Prediction>> {
     Ok(predictions)
 }
 
+/// A difference in the units of the table, with its sign.
+fn signed(metric: &str, difference: f64) -> String {
+    let text = shown(metric, difference);
+    if text.starts_with('-') {
+        text
+    } else {
+        format!("+{text}")
+    }
+}
+
+fn chance(p: Option<f64>) -> String {
+    p.map_or_else(|| "–".to_owned(), |p| format!("{p:.4}"))
+}
+
 fn print(compared: &RunComparison, context: &mut Context) -> anyhow::Result<()> {
     let printer = &mut context.printer;
     for row in &compared.rows {
@@ -72,20 +89,23 @@ fn print(compared: &RunComparison, context: &mut Context) -> anyhow::Result<()> 
         ))?;
         for (metric, found) in &row.scores {
             let difference = found.difference;
-            let t_test = found
-                .p_t_test
-                .map_or_else(|| "–".to_owned(), |p| format!("{p:.4}"));
             printer.line(format_args!(
-                "  {metric:<22} {:+.4} [{:+.4}, {:+.4}]  p {t_test} (t-test), {:.4} (bootstrap), \
-                 better for {:.0} % of users, {} examples",
-                difference.mean,
-                difference.low,
-                difference.high,
-                found.p_bootstrap,
-                found.win_rate.rate * 100.0,
+                "  {metric:<22} {} [{}, {}]  p {} (t-test), {} (bootstrap), {}, {} examples",
+                signed(metric, difference.mean),
+                signed(metric, difference.low),
+                signed(metric, difference.high),
+                chance(found.p_t_test),
+                chance(found.p_bootstrap),
+                found.win_rate,
                 found.examples
             ))?;
         }
+    }
+    let untested = |row: &RowComparison| row.scores.values().any(|one| one.p_bootstrap.is_none());
+    if compared.rows.iter().any(untested) {
+        printer.note(format_args!(
+            "no bootstrap p: resampling users says something from {FEWEST_USERS} users on"
+        ));
     }
     let (a, b) = (compared.only_a, compared.only_b);
     if a + b > 0 {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use idiolect_core::Ranking;
+use idiolect_core::{KeywordSource, Ranking, SummarySource};
 use idiolect_evaluation::{
     Metric, Prediction, Resampling, RowLabel, RunSignature, ScoreOptions, Table, metric_signature,
     report_html, text_scores,
@@ -139,7 +139,7 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
     let model = context.settings.model()?;
     let decoding = arguments.decoding.over(paper_decoding(MAX_TOKENS), seed);
     if let Some(out) = &arguments.out {
-        fs_err::create_dir_all(out)?;
+        files::make_private_folder(out)?;
     }
     context
         .interrupt
@@ -324,9 +324,40 @@ fn label(
         .collect();
     let uses_model = matches!(row.makes, Makes::Text(_));
     let identity = model.identity();
+    let run = arguments.ranking.ranking.name();
+    let (past, summary, keywords) = match row.makes {
+        Makes::Start => (Ranking::None.name().to_owned(), "none", "none"),
+        Makes::BestPassage => (run.to_owned(), "none", "none"),
+        Makes::Text(setup) => (
+            match setup.past {
+                PastSource::Own(ranking) => ranking.map_or(run, Ranking::name).to_owned(),
+                PastSource::OwnAtRandom => "random".to_owned(),
+                PastSource::OtherAuthor => format!("{run} of another author"),
+            },
+            match setup.summary {
+                SummarySource::Ctx => "ctx",
+                SummarySource::Ind => "ind",
+                SummarySource::None => "none",
+            },
+            match setup.keywords {
+                KeywordSource::Ctx => "ctx",
+                KeywordSource::Ind => "ind",
+                KeywordSource::None => "none",
+            },
+        ),
+    };
+    // One file is measured whole, whatever `--split` says.
+    let one_file = arguments
+        .examples
+        .as_ref()
+        .is_some_and(|path| !path.is_dir());
     let signature = RunSignature {
         metrics: metric_signature(&metrics, &ScoreOptions::default()),
-        split: arguments.split.name().to_owned(),
+        past,
+        summary: summary.to_owned(),
+        keywords: keywords.to_owned(),
+        split: (!one_file).then(|| arguments.split.name().to_owned()),
+        limit: arguments.limit,
         seed,
         weights: if uses_model {
             format!("{} {}", identity.name, identity.sha256)
@@ -339,19 +370,9 @@ fn label(
             "none".to_owned()
         },
     };
-    let run = arguments.ranking.ranking.name();
-    let past = match row.makes {
-        Makes::Start => Ranking::None.name().to_owned(),
-        Makes::BestPassage => run.to_owned(),
-        Makes::Text(setup) => match setup.past {
-            PastSource::Own(ranking) => ranking.map_or(run, Ranking::name).to_owned(),
-            PastSource::OwnAtRandom => "random".to_owned(),
-            PastSource::OtherAuthor => format!("{run} of another author"),
-        },
-    };
     RowLabel {
         row: row.name.to_owned(),
-        signature: format!("past:{past}|{signature}"),
+        signature: signature.to_string(),
     }
 }
 
