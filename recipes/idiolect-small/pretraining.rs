@@ -67,7 +67,7 @@ const PHASES: [Phase; 2] = [
         target: 128,
         copies: 0.15,
         examples: 60_000,
-        steps: 700,
+        steps: 380,
         batch: 8,
         lr: 0.01,
         warmup: 20,
@@ -125,7 +125,7 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
             dropout: 0.0,
             seed: 1,
             validate_every: 300,
-            checkpoint_seconds: 240,
+            checkpoint_seconds: 120,
             ..TrainOptions::default()
         };
         parameters = run(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::commands::Command;
-use crate::options::at_least_one;
+use crate::options::threads;
 use crate::settings::ConfigFile;
 
 /// Writes the rest of a document in its author's own voice, from what they wrote before.
@@ -72,7 +72,7 @@ pub(crate) struct Global {
     )]
     pub(crate) color: Color,
     /// Threads to compute with [default: all cores]
-    #[arg(long, global = true, value_name = "N", env = "IDIOLECT_THREADS", value_parser = at_least_one)]
+    #[arg(long, global = true, value_name = "N", env = "IDIOLECT_THREADS", value_parser = threads)]
     pub(crate) threads: Option<usize>,
     /// Where to compute: `cpu`, or `cuda` or `wgpu` in a build that has it
     #[arg(

@@ -164,7 +164,7 @@ impl WordNetOption {
 #[command(next_help_heading = "Decoding")]
 pub(crate) struct DecodingOptions {
     /// Beams searched at once; 1 is greedy
-    #[arg(long, value_name = "N", env = "IDIOLECT_BEAM", conflicts_with = "sample", value_parser = at_least_one)]
+    #[arg(long, value_name = "N", env = "IDIOLECT_BEAM", conflicts_with = "sample", value_parser = beams)]
     pub(crate) beam: Option<usize>,
     /// Exponent of the length by which a beam's score is divided
     #[arg(long, value_name = "F", env = "IDIOLECT_LENGTH_PENALTY", allow_negative_numbers = true, value_parser = finite)]
@@ -305,6 +305,24 @@ fn share(text: &str) -> Result<f32, String> {
     checked(text, "more than 0 and at most 1", |value| {
         value > 0.0 && value <= 1.0
     })
+}
+
+/// How many beams: memory and time grow with them, and past a few they find nothing better.
+fn beams(text: &str) -> Result<usize, String> {
+    up_to(64, text)
+}
+
+/// How many threads: a machine has hundreds at most.
+pub(crate) fn threads(text: &str) -> Result<usize, String> {
+    up_to(1024, text)
+}
+
+/// A whole number from 1 to `most`.
+fn up_to(most: usize, text: &str) -> Result<usize, String> {
+    match at_least_one(text)? {
+        value if value > most => Err(format!("must be {most} or less")),
+        value => Ok(value),
+    }
 }
 
 /// A whole number from 1.

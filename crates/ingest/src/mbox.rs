@@ -8,7 +8,7 @@ use jiff::{
 };
 
 use crate::{
-    Error, Reason,
+    Error, Reason, SkipReason,
     lines::{Line, Lines},
     mail::MailReader,
     sink::{Outcome, Sink},
@@ -45,7 +45,12 @@ pub(crate) fn read(
     loop {
         let flow = match lines.next() {
             Ok(Some((number, Line::Whole(line)))) => mailbox.line(number, line),
-            Ok(Some((number, Line::TooLong))) => mailbox.line(number, b"\n"),
+            Ok(Some((number, Line::TooLong))) => {
+                if let Some(message) = &mut mailbox.message {
+                    message.cut = true;
+                }
+                mailbox.line(number, b"\n")
+            }
             Ok(None) => return mailbox.end(),
             Err(error) => {
                 let number = lines.number + 1;
@@ -98,6 +103,8 @@ struct Message {
     /// What the separating line says about when it was sent.
     sent: Option<Timestamp>,
     bytes: Vec<u8>,
+    /// Whether lines of it were left out because it grew too long.
+    cut: bool,
 }
 
 impl Mailbox<'_, '_> {
@@ -158,6 +165,7 @@ impl Mailbox<'_, '_> {
             line: number,
             sent: envelope_date(separator),
             bytes,
+            cut: false,
         });
         ControlFlow::Continue(())
     }
@@ -174,7 +182,8 @@ impl Mailbox<'_, '_> {
         let behind = line.iter().position(|byte| *byte != b'>').unwrap_or(0);
         let is_escaped = behind > 0 && line[behind..].starts_with(b"From ");
         let line = &line[usize::from(is_escaped)..];
-        if message.bytes.len() + line.len() <= MESSAGE_BYTES {
+        message.cut |= message.bytes.len() + line.len() > MESSAGE_BYTES;
+        if !message.cut {
             message.bytes.extend_from_slice(line);
         }
     }
@@ -182,7 +191,15 @@ impl Mailbox<'_, '_> {
     fn finish(&mut self, is_last: bool) -> ControlFlow<()> {
         match self.message.take() {
             Some(message) => {
-                let outcome = self.mail.read(&message.bytes, message.sent, is_last);
+                let outcome = match self.mail.read(&message.bytes, message.sent, is_last) {
+                    // Its text may well be in what was cut off.
+                    Outcome::Skipped(SkipReason::EmptyText) if message.cut => {
+                        Outcome::Problem(Reason::TooLong {
+                            limit: MESSAGE_BYTES >> 20,
+                        })
+                    }
+                    outcome => outcome,
+                };
                 self.sink.put(Some(message.line), outcome)
             }
             None => ControlFlow::Continue(()),

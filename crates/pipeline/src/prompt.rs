@@ -248,12 +248,16 @@ pub fn join_keywords(keywords: &[String]) -> String {
     keywords.join(" ")
 }
 
-/// Key words out of a model's answer: split at white space and commas, each once, in order.
+/// Key words out of a model's answer: split at white space and commas, punctuation around each
+/// removed, in lower case as the labels are (paper §4.4), each once, in order.
 pub fn split_keywords(answer: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     for word in answer.split(|c: char| c.is_whitespace() || c == ',') {
-        if !word.is_empty() && !found.iter().any(|known| known == word) {
-            found.push(word.to_owned());
+        let word = word
+            .trim_matches(|c: char| !c.is_alphanumeric())
+            .to_lowercase();
+        if word.chars().any(char::is_alphabetic) && !found.contains(&word) {
+            found.push(word);
         }
     }
     found
@@ -291,6 +295,15 @@ mod tests {
             "Predict whether two passages are from the same author first passage: A. second \
              passage: B."
         );
+    }
+
+    #[test]
+    fn key_words_are_words() {
+        assert_eq!(
+            split_keywords("They, \"rain\" they - don't 42 Ägypten."),
+            ["they", "rain", "don't", "ägypten"]
+        );
+        assert!(split_keywords(" , -- ").is_empty());
     }
 
     #[test]

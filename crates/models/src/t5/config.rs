@@ -172,6 +172,8 @@ impl Config {
         ];
         if sizes.iter().any(|&size| size == 0 || size > LARGEST) {
             Some("a size is zero or beyond a million")
+        } else if !(self.layer_norm_epsilon.is_finite() && self.layer_norm_epsilon > 0.0) {
+            Some("layer_norm_epsilon is not above zero")
         } else if self.feed_forward().is_none() {
             Some("feed_forward_proj is unknown")
         } else if self.relative_attention_num_buckets < 4

@@ -1,11 +1,19 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use idiolect_core::{FinishReason, sentences};
+use idiolect_core::{FinishReason, last_characters, sentences};
 use idiolect_models::Seq2Seq;
 
 use super::tokenizer;
 use crate::{Error, Fitted, Request};
+
+/// Decoding is forced through so many tokens of what is written at most, the last ones: work grows
+/// with their square, and a model makes nothing of more.
+const FORCED_TOKENS: usize = 1024;
+
+/// No token stands for more characters than this on average, so that a long draft need not be
+/// tokenized whole.
+const CHARACTERS_A_TOKEN: usize = 16;
 
 /// What the generator wrote.
 pub(crate) struct Written {
@@ -18,7 +26,8 @@ pub(crate) struct Written {
     pub(crate) first_token: Option<Instant>,
 }
 
-/// d'_t: decoding is forced through title and start, and goes on from there (paper §4.5).
+/// d'_t: decoding is forced through title and start, and goes on from there (paper §4.5); where
+/// that is very long, through its end.
 /// `on_text` gets the start (unless only the target is wanted), then each new piece of text, and
 /// ends the writing by a `Break`.
 pub(crate) fn generate(
@@ -31,7 +40,12 @@ pub(crate) fn generate(
     let decode = |ids: &[u32]| tokenizer.decode(ids);
     // A space at the very end belongs to the next word's token.
     let given = request.content();
-    let forced = tokenizer.encode(given.trim_end_matches([' ', '\t']));
+    let given = last_characters(
+        given.trim_end_matches([' ', '\t']),
+        FORCED_TOKENS * CHARACTERS_A_TOKEN,
+    );
+    let mut forced = tokenizer.encode(given);
+    forced.drain(..forced.len().saturating_sub(FORCED_TOKENS));
     let after_space = request.start.is_empty() || request.start.ends_with(char::is_whitespace);
     let mut stream = Stream::new(&decode, forced.clone(), after_space);
     let mut written = Written {
