@@ -105,14 +105,15 @@ impl Seq2Seq {
                 model: config.vocab_size,
             });
         }
-        let parameters = Parameters::from_safetensors(weights, file, device)?;
+        // Hashing takes as long as reading, and both stand between a user and the first word.
+        let (sha256, parameters) = rayon::join(
+            || hex(&Sha256::digest(weights)),
+            || Parameters::from_safetensors(weights, file, device),
+        );
         Ok(Self {
-            t5: T5::new(config, &parameters)?,
+            t5: T5::new(config, &parameters?)?,
             tokenizer,
-            identity: ModelIdentity {
-                name,
-                sha256: hex(&Sha256::digest(weights)),
-            },
+            identity: ModelIdentity { name, sha256 },
             device: device.clone(),
             host: Arc::default(),
         })

@@ -54,7 +54,7 @@ impl Default for Limits {
         Self {
             ranked: 100,
             input_tokens: None,
-            summary_tokens: 48,
+            summary_tokens: 32,
             keyword_tokens: 20,
         }
     }

@@ -71,19 +71,27 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     let request = request(arguments, context)?;
     request.immediate_context()?;
-    let model = context.settings.model()?;
+    let needs_no_archive = uses_no_past(&request) && arguments.past.author.is_none();
+    let settings = &context.settings;
+    // Both take a while and neither needs the other.
+    let (model, past) = rayon::join(
+        || settings.model(),
+        || match needs_no_archive {
+            true => Ok(None),
+            false => open::past(&settings.archive()?, &arguments.past).map(Some),
+        },
+    );
+    let (model, past) = (model?, past?);
     let encoder = if request.ranking.is_dense() {
-        context.settings.encoder()?
+        settings.encoder()?
     } else {
         None
     };
     let stages = Stages::of(&model, as_encoder(encoder.as_ref()));
-    if uses_no_past(&request) && arguments.past.author.is_none() {
+    let Some(past) = past else {
         let nothing = MemoryPast::new("", &[], &Before::Now, None)?;
         return write(arguments, context, &request, &nothing, &stages);
-    }
-    let archive = context.settings.archive()?;
-    let past = open::past(&archive, &arguments.past)?;
+    };
     if let Some(encoder) = &encoder {
         require_encoder(&past, encoder.identity())?;
     }
