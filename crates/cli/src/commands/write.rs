@@ -76,9 +76,11 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     // Both take a while and neither needs the other.
     let (model, past) = rayon::join(
         || settings.model(),
-        || match needs_no_archive {
-            true => Ok(None),
-            false => open::past(&settings.archive()?, &arguments.past).map(Some),
+        || {
+            if needs_no_archive {
+                return Ok(None);
+            }
+            open::past(&settings.archive()?, &arguments.past).map(Some)
         },
     );
     let (model, past) = (model?, past?);
