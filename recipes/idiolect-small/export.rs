@@ -4,13 +4,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use idiolect_models::{Seq2Seq, Tokenizer};
-use idiolect_pipeline::Prompt;
 use idiolect_training::{
     fit::bits_per_byte,
     pairs::{PairOptions, SameAuthor, build_pairs},
 };
 
-use crate::{corpus, pretraining, tasks::INPUT};
+use crate::{
+    corpus,
+    pretraining::{self, END},
+    tasks::{INPUT, distinction_of},
+};
 
 /// Copies the trained parts into `folder` and prints the card's figures.
 pub(crate) fn make(data: &Path, work: &Path, folder: &Path) -> Result<()> {
@@ -57,11 +60,10 @@ fn distinction(authors: &[corpus::Author], tokenizer: &Tokenizer, model: &Seq2Se
             .unwrap_or_default())
     };
     build_pairs(&names, &[].into(), &mut documents, &options, &mut |pair| {
-        let cut = |text: &str| idiolect_core::first_characters(text, 900).to_owned();
-        let prompt = Prompt::distinction(&cut(&pair.first), &cut(&pair.second));
+        let prompt = distinction_of(pair);
         inputs.push(
             prompt
-                .fit(&|text| tokenizer.encode(text), INPUT, Some(1))
+                .fit(&|text| tokenizer.encode(text), INPUT, Some(END))
                 .ids,
         );
         labels.push(pair.label == SameAuthor::True);
@@ -69,7 +71,7 @@ fn distinction(authors: &[corpus::Author], tokenizer: &Tokenizer, model: &Seq2Se
     })?;
     let score = |answer: &str| -> Result<Vec<f32>> {
         let mut target = tokenizer.encode(answer);
-        target.push(1);
+        target.push(END);
         let rows = model.log_probs(&inputs, &vec![target; inputs.len()])?;
         Ok(rows.iter().map(|row| row.iter().sum()).collect())
     };

@@ -33,6 +33,9 @@ pub(crate) fn config() -> Result<Config> {
     .context("the sizes are not a config")
 }
 
+/// The end token of the vocabulary.
+pub(crate) const END: u32 = 1;
+
 /// One stretch of training: lengths in tokens, and how much copying is forced.
 struct Phase {
     name: &'static str,
@@ -398,7 +401,6 @@ pub(crate) fn features(
     input: usize,
     longest: usize,
 ) -> Held {
-    const END: u32 = 1;
     let encode = |text: &str| tokenizer.encode(text);
     let prompt = Prompt::generation(context.as_str(), "", &[], past);
     let mut target = tokenizer.encode(context.as_str());

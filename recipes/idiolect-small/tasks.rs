@@ -13,16 +13,15 @@ use idiolect_training::{
     examples::{BuildOptions, Example, Shares, Split, build_examples, survey},
     fit::{Features, OptimizerKind, Schedule, TaskData, TrainOptions},
     labels::Alike,
-    pairs::{PairOptions, build_pairs},
+    pairs::{Pair, PairOptions, build_pairs},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
     corpus::{self, Author},
-    pretraining::{self, cached, features},
+    pretraining::{self, END, cached, features},
 };
 
-const END: u32 = 1;
 pub(crate) const INPUT: usize = 512;
 const TARGET: usize = 160;
 const SUMMARY: usize = 96;
@@ -242,14 +241,19 @@ fn distinction(authors: &[&Author], tokenizer: &Tokenizer) -> Result<Vec<Feature
         &mut |name| Ok(documents(authors, name)),
         &options,
         &mut |pair| {
-            let cut = |text: &str| idiolect_core::first_characters(text, 900).to_owned();
-            let prompt = Prompt::distinction(&cut(&pair.first), &cut(&pair.second));
+            let prompt = distinction_of(pair);
             found.push(answer(&prompt, pair.label.text(), SUMMARY, tokenizer));
             Ok(())
         },
     )
     .map_err(|error| anyhow!(error))?;
     Ok(found)
+}
+
+/// What the model is asked about a pair: the beginnings of both, so that neither is cut unevenly.
+pub(crate) fn distinction_of(pair: &Pair) -> Prompt {
+    let cut = |text: &str| idiolect_core::first_characters(text, 900).to_owned();
+    Prompt::distinction(&cut(&pair.first), &cut(&pair.second))
 }
 
 fn answer(prompt: &Prompt, text: &str, longest: usize, tokenizer: &Tokenizer) -> Features {

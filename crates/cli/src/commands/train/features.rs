@@ -168,7 +168,7 @@ impl Featurizer<'_> {
     }
 
     /// What summarizer and synthesizer learn from: half of the users, and only where there is a
-    /// label (paper §3).
+    /// label (paper §4.3).
     fn of_half_a(
         &self,
         examples: &[Example],

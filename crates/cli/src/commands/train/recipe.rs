@@ -38,7 +38,7 @@ pub(super) enum Summaries {
     Labels,
     /// None.
     None,
-    /// What this model makes: as noisy as when writing (paper §3).
+    /// What this model makes: as noisy as when writing (paper §4.3).
     Model(String),
 }
 
