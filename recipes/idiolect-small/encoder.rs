@@ -17,7 +17,7 @@ const DIMENSIONS: usize = 128;
 const PAIRS_A_BATCH: usize = 256;
 /// So many documents of one author in a batch.
 const PAIRS_OF_ONE: usize = 8;
-const STEPS: u64 = 700;
+const STEPS: u64 = 3_000;
 
 /// A document as the trainer sees it.
 struct Text {

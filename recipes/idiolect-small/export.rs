@@ -11,8 +11,8 @@ use idiolect_training::{
 
 use crate::{
     corpus,
-    pretraining::{self, END},
-    tasks::{INPUT, distinction_of},
+    pretraining::{self, END, featurizer},
+    tasks::{INPUT, shortened},
 };
 
 /// Copies the trained parts into `folder` and prints the card's figures.
@@ -52,6 +52,7 @@ fn distinction(authors: &[corpus::Author], tokenizer: &Tokenizer, model: &Seq2Se
         max_per_author: 10,
         seed: 9,
     };
+    let featurizer = featurizer(tokenizer, INPUT, INPUT);
     let (mut inputs, mut labels) = (Vec::new(), Vec::new());
     let mut documents = |name: &str| {
         let author = held.iter().find(|author| author.name == name);
@@ -60,12 +61,7 @@ fn distinction(authors: &[corpus::Author], tokenizer: &Tokenizer, model: &Seq2Se
             .unwrap_or_default())
     };
     build_pairs(&names, &[].into(), &mut documents, &options, &mut |pair| {
-        let prompt = distinction_of(pair);
-        inputs.push(
-            prompt
-                .fit(&|text| tokenizer.encode(text), INPUT, Some(END))
-                .ids,
-        );
+        inputs.push(featurizer.distinction(&shortened(pair)).input);
         labels.push(pair.label == SameAuthor::True);
         Ok(())
     })?;

@@ -13,6 +13,7 @@ use idiolect_core::{
 use idiolect_models::{Config, Device, Parameters, Tokenizer, t5::random_parameters};
 use idiolect_pipeline::{Prompt, past_passages};
 use idiolect_retrieval::{Bm25, MemoryPast, Past, Query};
+use idiolect_training::features::{Featurizer, Target};
 use idiolect_training::fit::{
     Features, Held, Metric, OptimizerKind, Run, Schedule, TaskData, TrainOptions, ValidationSet,
     train as fit,
@@ -80,6 +81,7 @@ const PHASES: [Phase; 2] = [
 
 /// Characters of the target that validation looks at, and how many examples a set has.
 const HELD_CHARACTERS: usize = 600;
+const HELD_TOKENS: usize = 256;
 const HELD_EXAMPLES: usize = 96;
 
 /// Runs the phases one after the other, each from where it was left.
@@ -364,16 +366,25 @@ fn example(
         }
     }
     let past = past_passages(&ranked).text;
-    Ok(features(
-        &context,
-        &past,
-        &content,
-        false,
+    let featurizer = featurizer(tokenizer, phase.input, phase.target);
+    Ok(passage(&content, &past, &featurizer).features)
+}
+
+pub(crate) fn featurizer(tokenizer: &Tokenizer, input: usize, target: usize) -> Featurizer<'_> {
+    Featurizer {
         tokenizer,
-        phase.input,
-        phase.target,
-    )
-    .features)
+        end: END,
+        input,
+        target,
+    }
+}
+
+/// The generator's task with a past alone. A passage has no end token: more text comes after it.
+fn passage(content: &str, past: &str, featurizer: &Featurizer<'_>) -> Held {
+    let context = ImmediateContext::of(content);
+    let prompt = Prompt::generation(context.as_str(), "", &[], past);
+    let target = Target::of(content, featurizer.tokenizer, featurizer.target, None);
+    featurizer.held(&prompt, target)
 }
 
 /// The text with some words dropped and some swapped.
@@ -388,40 +399,6 @@ fn worn(text: &str, random: &mut StdRng) -> String {
         }
     }
     words.concat()
-}
-
-/// Input and target of the generator: the start and the rest are tokenized apart, as they are when
-/// a start is given.
-pub(crate) fn features(
-    context: &ImmediateContext,
-    past: &str,
-    content: &str,
-    ends: bool,
-    tokenizer: &Tokenizer,
-    input: usize,
-    longest: usize,
-) -> Held {
-    let encode = |text: &str| tokenizer.encode(text);
-    let prompt = Prompt::generation(context.as_str(), "", &[], past);
-    let mut target = tokenizer.encode(context.as_str());
-    let given = target.len();
-    let rest = ImmediateContext::continuation(content);
-    let mut bytes = rest.len();
-    target.extend(tokenizer.encode(rest));
-    if target.len() > longest {
-        target.truncate(longest);
-        bytes = tokenizer.decode(&target[given.min(longest)..]).len();
-    } else if ends {
-        target.push(END);
-    }
-    Held {
-        features: Features {
-            input: prompt.fit(&encode, input, Some(END)).ids,
-            target,
-        },
-        given,
-        bytes,
-    }
 }
 
 /// Documents of the authors held back, with their own past, none, and another author's.
@@ -468,9 +445,8 @@ pub(crate) fn held(
             String::new(),
             past_passages(&other).text,
         ]) {
-            set.held.push(features(
-                &context, &past, content, false, tokenizer, input, 256,
-            ));
+            let featurizer = featurizer(tokenizer, input, HELD_TOKENS);
+            set.held.push(passage(content, &past, &featurizer));
         }
     }
     println!(

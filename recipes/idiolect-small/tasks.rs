@@ -5,12 +5,13 @@
 use std::{collections::HashMap, path::Path};
 
 use anyhow::{Result, anyhow};
-use idiolect_core::Document;
+use idiolect_core::{Document, sentences};
 use idiolect_models::{Precision, StaticEncoder, Tokenizer};
-use idiolect_pipeline::{PAST_CHARACTERS, Prompt, join_keywords};
+use idiolect_pipeline::{PAST_CHARACTERS, Prompt};
 use idiolect_retrieval::Analyzer;
 use idiolect_training::{
     examples::{BuildOptions, Example, Shares, Split, build_examples, survey},
+    features::Featurizer,
     fit::{Features, OptimizerKind, Schedule, TaskData, TrainOptions},
     labels::Alike,
     pairs::{Pair, PairOptions, build_pairs},
@@ -19,7 +20,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use crate::{
     corpus::{self, Author},
-    pretraining::{self, END, cached, features},
+    pretraining::{self, cached, featurizer},
 };
 
 pub(crate) const INPUT: usize = 512;
@@ -27,7 +28,9 @@ const TARGET: usize = 160;
 const SUMMARY: usize = 96;
 /// As many key words as `write` shows the generator.
 const KEYWORDS: usize = 12;
-const STEPS: u64 = 300;
+const STEPS: u64 = 4_000;
+/// Of each text of a pair, so that some twenty pairs make a batch.
+const PAIR_CHARACTERS: usize = 360;
 
 /// Trains on from the pre-trained weights.
 pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
@@ -50,16 +53,17 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
     let options = TrainOptions {
         steps: STEPS,
         batch: 8,
+        batch_tokens: 5_600,
         optimizer: OptimizerKind::Adafactor {
             scale_parameter: true,
         },
-        lr: 0.006,
+        lr: 0.01,
         schedule: Schedule::Linear,
         warmup: 20,
         clip: 1.0,
         dropout: 0.0,
         seed: 2,
-        validate_every: 300,
+        validate_every: 200,
         checkpoint_seconds: 120,
         ..TrainOptions::default()
     };
@@ -96,29 +100,18 @@ fn tasks(
     let mut generation = Vec::new();
     let mut summary = Vec::new();
     let mut keywords = Vec::new();
+    let documents = featurizer(tokenizer, INPUT, TARGET);
+    let answers = featurizer(tokenizer, INPUT, SUMMARY);
     for example in &examples {
-        generation.push(generation_of(example, tokenizer, &mut random));
-        let start = example.immediate_context.as_str();
-        if !example.summary_label.is_empty() {
-            let prompt = Prompt::summary(Some(start), &example.past_passages);
-            summary.push(answer(&prompt, &example.summary_label, SUMMARY, tokenizer));
-        }
-        let words = &example.keyword_label[..example.keyword_label.len().min(KEYWORDS)];
-        if !words.is_empty() {
-            let prompt = Prompt::keywords(start, &example.past_passages);
-            keywords.push(answer(&prompt, &join_keywords(words), SUMMARY, tokenizer));
-        }
+        generation.push(generation_of(example, &documents, &mut random));
+        summary.extend(answers.summary(example));
+        keywords.extend(answers.keywords(example, KEYWORDS));
     }
     let general = corpus::summaries(data)?
         .iter()
         .map(|pair| {
             let text = idiolect_core::first_characters(&pair.document, PAST_CHARACTERS);
-            answer(
-                &Prompt::summary(None, text),
-                &pair.summary,
-                SUMMARY,
-                tokenizer,
-            )
+            answers.answer(&Prompt::summary(None, text), &pair.summary)
         })
         .collect();
     let task = |name: &str, rate, features| TaskData {
@@ -128,16 +121,12 @@ fn tasks(
     };
     let before = cached(&work.join("long.features"), || Ok(Vec::new()))?;
     Ok(vec![
-        task("generation", 0.35, generation),
-        task("pre-training", 0.2, before),
-        task("summary", 0.1, summary),
-        task("general summary", 0.08, general),
-        task("key words", 0.12, keywords),
-        task(
-            "author distinction",
-            0.15,
-            distinction(&authors, tokenizer)?,
-        ),
+        task("generation", 0.25, generation),
+        task("pre-training", 0.4, before),
+        task("summary", 0.05, summary),
+        task("general summary", 0.03, general),
+        task("key words", 0.06, keywords),
+        task("author distinction", 0.5, distinction(&authors, &answers)?),
     ])
 }
 
@@ -177,96 +166,90 @@ fn documents(authors: &[&Author], name: &str) -> Vec<Document> {
 
 /// Generation with a summary and key words that are as imperfect as the model's own will be: label
 /// words are dropped at random, and some examples have none at all.
-fn generation_of(example: &Example, tokenizer: &Tokenizer, random: &mut StdRng) -> Features {
-    let context = idiolect_core::ImmediateContext::of(&example.target);
-    let mut made = features(
-        &context,
-        &example.past_passages,
-        &example.target,
-        true,
-        tokenizer,
-        INPUT,
-        TARGET,
-    )
-    .features;
-    if random.random::<f64>() < 0.7 {
-        let summary: String = example
-            .summary_label
-            .split_inclusive(' ')
-            .take(40)
-            .filter(|_| random.random::<f64>() < 0.8)
-            .collect();
-        let mut words: Vec<String> = example
-            .keyword_label
-            .iter()
-            .filter(|_| random.random::<f64>() < 0.6)
-            .cloned()
-            .collect();
-        let others = example
-            .keywords_ind
-            .iter()
-            .filter(|_| random.random::<f64>() < 0.2);
-        words.extend(others.cloned());
-        words.truncate(KEYWORDS);
-        // Now and then there is no past at all, as for somebody's first document.
-        let past = if random.random::<f64>() < 0.15 {
-            ""
-        } else {
-            &example.past_passages
-        };
-        let prompt = if past.is_empty() {
-            Prompt::generation(context.as_str(), "", &[], past)
-        } else {
-            Prompt::generation(context.as_str(), &summary, &words, past)
-        };
-        made.input = prompt
-            .fit(&|text| tokenizer.encode(text), INPUT, Some(END))
-            .ids;
+fn generation_of(example: &Example, featurizer: &Featurizer<'_>, random: &mut StdRng) -> Features {
+    if random.random::<f64>() > 0.7 {
+        let held = featurizer.generation(example, "", &[], &example.past_passages);
+        return held.features;
     }
-    made
+    let summary: String = example
+        .summary_label
+        .split_inclusive(' ')
+        .take(40)
+        .filter(|_| random.random::<f64>() < 0.8)
+        .collect();
+    let mut words: Vec<String> = example
+        .keyword_label
+        .iter()
+        .filter(|_| random.random::<f64>() < 0.6)
+        .cloned()
+        .collect();
+    let others = example
+        .keywords_ind
+        .iter()
+        .filter(|_| random.random::<f64>() < 0.2);
+    words.extend(others.cloned());
+    words.truncate(KEYWORDS);
+    // Now and then there is no past at all, as for somebody's first document.
+    let held = if random.random::<f64>() < 0.2 {
+        featurizer.generation(example, "", &[], "")
+    } else {
+        featurizer.generation(example, &summary, &words, &example.past_passages)
+    };
+    held.features
 }
 
-fn distinction(authors: &[&Author], tokenizer: &Tokenizer) -> Result<Vec<Features>> {
+fn distinction(authors: &[&Author], featurizer: &Featurizer<'_>) -> Result<Vec<Features>> {
     let names: Vec<String> = authors.iter().map(|author| author.name.clone()).collect();
     // Everybody here may be trained on, so there is no split to look at.
     let splits: HashMap<String, Split> = HashMap::new();
-    let options = PairOptions {
-        max_per_author: 60,
-        seed: 1,
-    };
+    let splits = splits.into_iter().collect();
+    let mut random = StdRng::seed_from_u64(6);
     let mut found = Vec::new();
-    build_pairs(
-        &names,
-        &splits.into_iter().collect(),
-        &mut |name| Ok(documents(authors, name)),
-        &options,
-        &mut |pair| {
-            let prompt = distinction_of(pair);
-            found.push(answer(&prompt, pair.label.text(), SUMMARY, tokenizer));
-            Ok(())
-        },
-    )
-    .map_err(|error| anyhow!(error))?;
+    // Each time other documents meet, and other parts of them.
+    for seed in 1..=4 {
+        let options = PairOptions {
+            max_per_author: 300,
+            seed,
+        };
+        build_pairs(
+            &names,
+            &splits,
+            &mut |name| Ok(documents(authors, name)),
+            &options,
+            &mut |pair| {
+                let part = Pair {
+                    first: from_anywhere(&pair.first, &mut random).to_owned(),
+                    second: from_anywhere(&pair.second, &mut random).to_owned(),
+                    ..pair.clone()
+                };
+                found.push(featurizer.distinction(&shortened(&part)));
+                Ok(())
+            },
+        )
+        .map_err(|error| anyhow!(error))?;
+    }
     Ok(found)
 }
 
-/// What the model is asked about a pair: the beginnings of both, so that neither is cut unevenly.
-pub(crate) fn distinction_of(pair: &Pair) -> Prompt {
-    let cut = |text: &str| idiolect_core::first_characters(text, 900).to_owned();
-    Prompt::distinction(&cut(&pair.first), &cut(&pair.second))
+/// A text from the start of one of its sentences on, as long as enough is left of it.
+fn from_anywhere<'a>(text: &'a str, random: &mut StdRng) -> &'a str {
+    let starts: Vec<usize> = sentences(text)
+        .into_iter()
+        .map(|sentence| sentence.start)
+        .take_while(|&start| start == 0 || text.len() - start > PAIR_CHARACTERS)
+        .collect();
+    match starts.len() {
+        0 => text,
+        count => &text[starts[random.random_range(0..count)]..],
+    }
 }
 
-fn answer(prompt: &Prompt, text: &str, longest: usize, tokenizer: &Tokenizer) -> Features {
-    let mut target = tokenizer.encode(text);
-    if target.len() > longest {
-        target.truncate(longest);
-    } else {
-        target.push(END);
-    }
-    Features {
-        input: prompt
-            .fit(&|text| tokenizer.encode(text), INPUT, Some(END))
-            .ids,
-        target,
+/// A pair by the beginnings of both texts, so that neither is cut more than the other.
+pub(crate) fn shortened(pair: &Pair) -> Pair {
+    let cut = |text: &str| idiolect_core::first_characters(text, PAIR_CHARACTERS).to_owned();
+    Pair {
+        first: cut(&pair.first),
+        second: cut(&pair.second),
+        ..pair.clone()
     }
 }

@@ -151,7 +151,7 @@ impl Error {
             }
             Self::NotAnArchive { .. } => "name another folder with `--archive DIR`".to_owned(),
             Self::Damaged(Damage::Database(_) | Damage::Value(_)) => {
-                "put a copy of the folder back, or `idiolect purge` and import again".to_owned()
+                "put a copy of the folder back, or move it aside and import again".to_owned()
             }
             Self::Damaged(Damage::Segment { .. } | Damage::Disagreement { .. }) => {
                 "`idiolect rebuild` makes the index anew from the documents".to_owned()
@@ -185,11 +185,10 @@ impl Error {
                 | PastError::Stale { .. }
                 | PastError::Segment(_),
             ) => "`idiolect rebuild` indexes everything anew with the encoder given".to_owned(),
-            Self::Past(_)
-            | Self::Io(_)
-            | Self::MissingId { .. }
-            | Self::Segment(_)
-            | Self::Database(_) => return None,
+            Self::Io(_) => "check the folder that `--archive DIR` names".to_owned(),
+            Self::Past(_) | Self::MissingId { .. } | Self::Segment(_) | Self::Database(_) => {
+                return None;
+            }
         };
         Some(hint)
     }

@@ -93,7 +93,10 @@ fn create_folder(dir: &Path) -> std::io::Result<()> {
         match new_folder().create(path) {
             Ok(()) => set_mode(path, 0o700)?,
             Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
-            Err(error) => return Err(error),
+            Err(error) => {
+                let said = format!("cannot make the folder {}: {error}", path.display());
+                return Err(std::io::Error::new(error.kind(), said));
+            }
         }
     }
     Ok(())

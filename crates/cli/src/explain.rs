@@ -137,6 +137,7 @@ fn past_hint(error: &PastError) -> Option<String> {
 fn io_hint(error: &io::Error) -> Option<&'static str> {
     match error.kind() {
         io::ErrorKind::NotFound => Some("check the path"),
+        io::ErrorKind::IsADirectory => Some("name a file, not a folder"),
         io::ErrorKind::PermissionDenied => Some("check who may read and write there"),
         io::ErrorKind::StorageFull => Some("make room, then run the same command again"),
         _ => None,

@@ -102,7 +102,8 @@ pub(crate) fn strings_or_lines(text: &str) -> Vec<String> {
     }
 }
 
-/// Makes a folder that only its owner can enter, where there is none yet.
+/// Makes a folder that only its owner can enter, where there is none yet or an empty one; one that
+/// holds something keeps its permissions, since it is not ours alone.
 pub(crate) fn make_private_folder(path: &Path) -> anyhow::Result<()> {
     let mut builder = DirBuilder::new();
     builder.recursive(true);
@@ -110,7 +111,13 @@ pub(crate) fn make_private_folder(path: &Path) -> anyhow::Result<()> {
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder
         .create(path)
-        .with_context(|| format!("cannot make the folder `{}`", path.display()))
+        .with_context(|| format!("cannot make the folder `{}`", path.display()))?;
+    #[cfg(unix)]
+    if fs_err::read_dir(path)?.next().is_none() {
+        let owner_alone = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        fs_err::set_permissions(path, owner_alone)?;
+    }
+    Ok(())
 }
 
 /// Makes a file anew that only its owner can read and write.

@@ -13,7 +13,6 @@ mod options;
 mod printer;
 mod progress;
 mod settings;
-mod target;
 
 use std::process::ExitCode;
 

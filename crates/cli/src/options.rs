@@ -13,6 +13,8 @@ use idiolect_evaluation::WordNet;
 use idiolect_models::{Decoding, EarlyStopping, Strategy};
 use idiolect_retrieval::{Analyzer, Bm25, LengthNorm};
 
+use crate::failure::Failure;
+
 /// The three kinds of past, summary and key words that a draft is given.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StageOptions {
@@ -220,8 +222,21 @@ impl From<Stopping> for EarlyStopping {
 }
 
 impl DecodingOptions {
-    /// What was given, laid over what the command finds best.
-    pub(crate) fn over(&self, base: Decoding, seed: u64) -> Decoding {
+    /// What was given, laid over what the command finds best. Of shortest and longest, the one that
+    /// was given bends the other.
+    pub(crate) fn over(&self, base: Decoding, seed: u64) -> Result<Decoding, Failure> {
+        let (min_tokens, max_tokens) = match (self.min_tokens, self.max_tokens) {
+            (Some(min), Some(max)) if min > max => {
+                return Err(Failure::new(
+                    "usage",
+                    format!("`--min-tokens {min}` is more than `--max-tokens {max}`"),
+                )
+                .hint("raise the one or lower the other"));
+            }
+            (Some(min), max) => (min, max.unwrap_or(base.max_tokens.max(min))),
+            (None, Some(max)) => (base.min_tokens.min(max), max),
+            (None, None) => (base.min_tokens, base.max_tokens),
+        };
         let strategy = if self.sample {
             Strategy::Sample {
                 temperature: self.temperature.unwrap_or(1.0),
@@ -243,14 +258,14 @@ impl DecodingOptions {
                 (None, sample @ Strategy::Sample { .. }) => sample,
             }
         };
-        Decoding {
+        Ok(Decoding {
             strategy,
-            max_tokens: self.max_tokens.unwrap_or(base.max_tokens),
-            min_tokens: self.min_tokens.unwrap_or(base.min_tokens),
+            max_tokens,
+            min_tokens,
             no_repeat_ngram: self.no_repeat_ngram.unwrap_or(base.no_repeat_ngram),
             repetition_penalty: self.repetition_penalty.unwrap_or(base.repetition_penalty),
             seed,
-        }
+        })
     }
 
     fn beams(&self, beams: usize, length_penalty: f32, stopping: EarlyStopping) -> Strategy {

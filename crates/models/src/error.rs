@@ -83,9 +83,17 @@ pub enum Error {
         /// Its name.
         name: String,
     },
-    /// The tokenizer cannot be read or does not work.
+    /// The tokenizer does not work.
     #[error("the tokenizer failed: {0}")]
     Tokenizer(#[source] tokenizers::Error),
+    /// A tokenizer.json is damaged or of an unknown kind.
+    #[error("{file} cannot be understood: {source}", file = file.display())]
+    TokenizerFile {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        source: tokenizers::Error,
+    },
     /// The tokenizer knows more pieces than the model has vectors for.
     #[error("the tokenizer has {tokenizer} pieces, the model {model}")]
     Vocabulary {
@@ -136,6 +144,14 @@ impl Error {
             }
             Self::Architecture { .. } => {
                 "--model takes folders of a T5, --encoder those of Model2Vec"
+            }
+            Self::Json { .. } | Self::TokenizerFile { .. } => {
+                "copy the model's folder again: the file is damaged or not what its name says"
+            }
+            Self::Vocabulary { .. } => "tokenizer.json belongs to another model",
+            Self::Config { .. } => "change the sizes in config.json, or take another model",
+            Self::DataType { .. } | Self::NotFinite { .. } => {
+                "save the model again, in float32, float16 or bfloat16"
             }
             Self::MissingTensor { .. } | Self::Shape { .. } | Self::Weights { .. } => {
                 "config.json and model.safetensors do not belong together, or a copy broke off"

@@ -1,6 +1,6 @@
 //! Model folders in the Hugging Face layout.
 
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 use serde::Serialize;
 
@@ -52,11 +52,17 @@ pub(crate) fn read(folder: &Path, file: &'static str) -> Result<Vec<u8>, Error> 
     })
 }
 
-/// Writes a file whole or not at all: first beside its place, then renamed.
+/// Writes a file whole or not at all: first beside its place, then renamed. Only its owner can read
+/// it, since weights may hold what they learned from.
 pub(crate) fn write(folder: &Path, file: &str, bytes: &[u8]) -> Result<(), Error> {
     fs_err::create_dir_all(folder).map_err(Error::Write)?;
     let draft = folder.join(format!(".{file}.partial"));
-    fs_err::write(&draft, bytes).map_err(Error::Write)?;
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut opened = options.open(&draft).map_err(Error::Write)?;
+    opened.write_all(bytes).map_err(Error::Write)?;
     fs_err::rename(&draft, folder.join(file)).map_err(Error::Write)
 }
 

@@ -10,6 +10,7 @@ mod generate;
 mod parameters;
 mod seq2seq;
 mod static_encoder;
+mod stored;
 pub mod t5;
 mod tokenizer;
 
@@ -19,6 +20,7 @@ pub use error::Error;
 pub use parameters::{Parameter, Parameters, Precision};
 pub use seq2seq::{Seq2Seq, save};
 pub use static_encoder::{StaticEncoder, StaticVectors};
+pub use stored::Stored;
 pub use t5::{Batch, Config, T5, Targets};
 pub use tokenizer::Tokenizer;
 

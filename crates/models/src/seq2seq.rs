@@ -8,7 +8,7 @@ use idiolect_core::ModelIdentity;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Batch, Config, Error, Parameters, Precision, T5, Tokenizer, folder,
+    Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, folder,
     t5::{HostDecoder, Targets},
 };
 
@@ -32,11 +32,7 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
     pub fn open(name_or_folder: &str, device: &Device) -> Result<Self, Error> {
-        if name_or_folder == "builtin" {
-            Self::builtin(device)
-        } else {
-            Self::load(Path::new(name_or_folder), device)
-        }
+        Self::new(&Stored::open(name_or_folder)?, device)
     }
 
     /// Opens a folder of `config.json`, `model.safetensors` and, if it is there, `tokenizer.json`.
@@ -44,76 +40,31 @@ impl Seq2Seq {
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
-        let name = folder
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-        let config = folder::read_config(folder)?;
-        let weights = folder::read(folder, "model.safetensors")?;
-        let tokenizer = folder.join("tokenizer.json");
-        let tokenizer = if tokenizer.exists() {
-            Some(Tokenizer::load(&tokenizer)?)
-        } else {
-            None
-        };
-        let file = folder.join("model.safetensors");
-        Self::new(name, &config, &weights, &file, tokenizer, device)
+        Self::new(&Stored::load(folder)?, device)
     }
 
     /// The model that the binary carries.
     ///
     /// # Errors
     /// [`Error::NoBuiltin`] in a build without the feature `builtin`.
-    #[cfg(feature = "builtin")]
     pub fn builtin(device: &Device) -> Result<Self, Error> {
-        use crate::builtin;
-
-        let file = Path::new("models/idiolect-small/model.safetensors");
-        let config = folder::parse_config(builtin::CONFIG, Path::new("config.json"))?;
-        let tokenizer = Tokenizer::from_bytes(builtin::TOKENIZER)?;
-        Self::new(
-            "builtin".to_owned(),
-            &config,
-            builtin::WEIGHTS,
-            file,
-            Some(tokenizer),
-            device,
-        )
+        Self::new(&Stored::builtin()?, device)
     }
 
-    /// The model that the binary carries.
-    ///
-    /// # Errors
-    /// [`Error::NoBuiltin`]: this build has none.
-    #[cfg(not(feature = "builtin"))]
-    pub fn builtin(_device: &Device) -> Result<Self, Error> {
-        Err(Error::NoBuiltin)
-    }
-
-    fn new(
-        name: String,
-        config: &Config,
-        weights: &[u8],
-        file: &Path,
-        tokenizer: Option<Tokenizer>,
-        device: &Device,
-    ) -> Result<Self, Error> {
-        if let Some(tokenizer) = &tokenizer
-            && tokenizer.vocab_size() > config.vocab_size
-        {
-            return Err(Error::Vocabulary {
-                tokenizer: tokenizer.vocab_size(),
-                model: config.vocab_size,
-            });
-        }
+    fn new(stored: &Stored, device: &Device) -> Result<Self, Error> {
+        let tokenizer = stored.tokenizer()?;
         // Hashing takes as long as reading, and both stand between a user and the first word.
         let (sha256, parameters) = rayon::join(
-            || hex(&Sha256::digest(weights)),
-            || Parameters::from_safetensors(weights, file, device),
+            || hex(&Sha256::digest(stored.weights())),
+            || stored.parameters(device),
         );
         Ok(Self {
-            t5: T5::new(config, &parameters?)?,
+            t5: T5::new(&stored.config, &parameters?)?,
             tokenizer,
-            identity: ModelIdentity { name, sha256 },
+            identity: ModelIdentity {
+                name: stored.name.clone(),
+                sha256,
+            },
             device: device.clone(),
             host: Arc::default(),
         })
@@ -169,6 +120,42 @@ impl Seq2Seq {
         }
         let made = HostDecoder::new(&self.t5)?;
         Ok(Some(self.host.get_or_init(|| made)))
+    }
+
+    /// Logits of every place of each row's decoder input, by the whole network without a cache:
+    /// one vector of the vocabulary's size a token.
+    ///
+    /// # Errors
+    /// [`Error::Rows`] where the numbers differ, [`Error::EmptyInput`], [`Error::TokenId`],
+    /// [`Error::Execution`].
+    pub fn logits(
+        &self,
+        inputs: &[&[u32]],
+        decoder_inputs: &[&[u32]],
+    ) -> Result<Vec<Vec<Vec<f32>>>, Error> {
+        if inputs.len() != decoder_inputs.len() {
+            return Err(Error::Rows {
+                left: inputs.len(),
+                right: decoder_inputs.len(),
+            });
+        }
+        let input = Batch::new(inputs, self.config(), &self.device)?;
+        let decoder_input = Batch::new(decoder_inputs, self.config(), &self.device)?.ids;
+        let found = self.t5.forward(&input, &decoder_input);
+        let [_, width, vocabulary] = found.dims();
+        let values = found
+            .try_into_vec_as::<f32>()
+            .map_err(|error| Error::Execution(error.to_string()))?;
+        Ok(values
+            .chunks(width * vocabulary)
+            .zip(decoder_inputs)
+            .map(|(row, ids)| {
+                row.chunks(vocabulary)
+                    .take(ids.len())
+                    .map(<[f32]>::to_vec)
+                    .collect()
+            })
+            .collect())
     }
 
     /// Natural log-probabilities of each target's tokens given its input (teacher forcing), in

@@ -41,9 +41,20 @@ impl Tokenizer {
     /// Reads `tokenizer.json`. Truncation and padding that it may ask for are left to the caller.
     ///
     /// # Errors
-    /// [`Error::Read`], [`Error::Tokenizer`].
+    /// [`Error::Read`], [`Error::TokenizerFile`].
     pub fn load(file: &Path) -> Result<Self, Error> {
-        Self::from_bytes(&fs_err::read(file).map_err(Error::Read)?)
+        Self::of_file(&fs_err::read(file).map_err(Error::Read)?, file)
+    }
+
+    /// Reads the bytes of a `tokenizer.json`, and names the file in errors.
+    pub(crate) fn of_file(bytes: &[u8], file: &Path) -> Result<Self, Error> {
+        Self::from_bytes(bytes).map_err(|error| match error {
+            Error::Tokenizer(source) => Error::TokenizerFile {
+                file: file.to_owned(),
+                source,
+            },
+            other => other,
+        })
     }
 
     /// Reads the bytes of a `tokenizer.json`.

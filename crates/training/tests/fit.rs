@@ -116,6 +116,53 @@ fn validation_scores_what_follows_the_given_tokens() {
 }
 
 #[test]
+fn a_run_goes_on_only_with_the_same_batches() {
+    let folder = Path::new(GOLDEN).join("t5-v1.1");
+    let device = idiolect_models::device("cpu").unwrap();
+    let config = read_config(&folder).unwrap();
+    let golden: Value =
+        serde_json::from_slice(&fs_err::read(folder.join("golden.json")).unwrap()).unwrap();
+    let tasks = [task(&golden["training"])];
+    let file = folder.join("model.safetensors");
+    let bytes = fs_err::read(&file).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let go = |resume, options: &TrainOptions| {
+        let mut run = Run {
+            config: &config,
+            parameters: Parameters::from_safetensors(&bytes, &file, &device).unwrap(),
+            tasks: &tasks,
+            validation: &[],
+            out: out.path(),
+            resume,
+        };
+        train(&mut run, options, &device, &mut |_| {
+            ControlFlow::Continue(())
+        })
+    };
+    let first = options(SCALED, 0.001, 1);
+    go(false, &first).unwrap();
+    let second = TrainOptions { steps: 2, ..first };
+    for other in [
+        TrainOptions {
+            batch: 2,
+            ..second.clone()
+        },
+        TrainOptions {
+            accumulate: 2,
+            ..second.clone()
+        },
+        TrainOptions {
+            shuffle: true,
+            ..second.clone()
+        },
+    ] {
+        let result = go(true, &other);
+        assert!(matches!(result, Err(TrainError::Checkpoint { .. })));
+    }
+    go(true, &second).unwrap();
+}
+
+#[test]
 fn nothing_to_train_on_is_an_error() {
     let folder = Path::new(GOLDEN).join("t5-v1.1");
     let device = idiolect_models::device("cpu").unwrap();

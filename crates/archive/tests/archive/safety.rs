@@ -235,7 +235,7 @@ fn a_broken_archive_can_be_purged() {
         matches!(error, Error::Damaged(Damage::Database(_))),
         "{error:?}"
     );
-    assert!(error.hint().unwrap().contains("idiolect purge"));
+    assert!(error.hint().unwrap().contains("move it aside"));
     Archive::purge(&dir).unwrap();
     assert!(!dir.exists());
 }

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use crate::Status;
 use crate::arguments::Cli;
 use crate::context::Context;
+use crate::open::BUILTIN;
 use crate::printer::{BOLD, DIM};
 use crate::settings::{ConfigFile, config_path, data_folder, keys, models_folder};
 
@@ -72,7 +73,7 @@ fn show(context: &mut Context) -> anyhow::Result<()> {
     let file = ConfigFile::load(&command)?;
     let mut object = Map::new();
     for (key, option) in keys(&command) {
-        let (value, origin) = effective(&key, &option, &file);
+        let (value, origin) = effective(&key, &option, &file)?;
         if context.printer.json() {
             object.insert(key, json!({ "value": value, "origin": origin }));
         } else {
@@ -89,19 +90,25 @@ fn show(context: &mut Context) -> anyhow::Result<()> {
 }
 
 /// A key's value and where it comes from, the command line aside.
-fn effective(key: &str, option: &Arg, file: &ConfigFile) -> (Option<String>, &'static str) {
+fn effective(
+    key: &str,
+    option: &Arg,
+    file: &ConfigFile,
+) -> anyhow::Result<(Option<String>, &'static str)> {
     let environment = option.get_env().and_then(std::env::var_os);
     if let Some(value) = environment {
-        return (Some(value.to_string_lossy().into_owned()), "environment");
+        return Ok((Some(value.to_string_lossy().into_owned()), "environment"));
     }
     if let Some(value) = file.get(key) {
-        return (Some(value.to_owned()), "file");
+        return Ok((Some(value.to_owned()), "file"));
     }
-    let default = option.get_default_values().first();
-    (
-        default.map(|value| value.to_string_lossy().into_owned()),
-        "default",
-    )
+    let default = match (key, option.get_default_values().first()) {
+        (_, Some(value)) => Some(value.to_string_lossy().into_owned()),
+        ("archive", None) => Some(data_folder()?.display().to_string()),
+        ("model" | "encoder", None) => Some(BUILTIN.to_owned()),
+        (_, None) => None,
+    };
+    Ok((default, "default"))
 }
 
 fn schema(context: &mut Context) -> anyhow::Result<()> {

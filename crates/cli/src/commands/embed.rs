@@ -42,8 +42,9 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
             context.printer.object(vector)?;
         }
     }
-    Ok(match texts.len() {
-        0 => Status::Nothing,
-        _ => Status::Done,
-    })
+    if texts.is_empty() {
+        context.printer.note("there was no line to read");
+        return Ok(Status::Nothing);
+    }
+    Ok(Status::Done)
 }

@@ -115,7 +115,7 @@ fn request(arguments: &Arguments, context: &Context) -> anyhow::Result<Request> 
         bm25: stages.ranking.bm25.value(),
         summary: stages.summary,
         keywords: stages.keywords,
-        decoding: arguments.decoding.over(base, context.settings.seed),
+        decoding: arguments.decoding.over(base, context.settings.seed)?,
         words: arguments.words,
         target_only: arguments.target_only,
         ..request

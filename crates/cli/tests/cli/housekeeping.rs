@@ -174,6 +174,7 @@ fn settings_come_from_file_environment_and_command_line() {
     let shown = home.stdout(&["config", "show"]);
     assert!(shown.contains("author = ben  # file\n"), "{shown}");
     assert!(shown.contains("beam = (not set)  # default\n"), "{shown}");
+    assert!(shown.contains("model = builtin  # default\n"), "{shown}");
     let first = |home: &Home, more: &[&str]| {
         let mut arguments = vec!["search", "the", "--json"];
         arguments.extend(more);

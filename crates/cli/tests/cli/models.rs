@@ -129,11 +129,67 @@ fn folders_that_are_no_model_are_named_with_what_is_wrong() {
     error: `bare` is not a model: model.safetensors is missing
     hint: a model folder holds config.json, tokenizer.json and model.safetensors
     ");
+    folder("garbled", "{", &weights);
+    snapshot!(home.run(&["models", "show", "garbled"]), @"
+    exit: 2
+    --- stderr
+    error: garbled/config.json cannot be understood: EOF while parsing an object at line 1 column 1
+    hint: copy the model's folder again: the file is damaged or not what its name says
+    ");
+    folder("tokenless", &config, &weights);
+    home.file("tokenless/tokenizer.json", "{}");
+    snapshot!(home.run(&["models", "show", "tokenless"]), @"
+    exit: 2
+    --- stderr
+    error: tokenless/tokenizer.json cannot be understood: Model missing. at line 1 column 2
+    hint: copy the model's folder again: the file is damaged or not what its name says
+    ");
     snapshot!(home.run(&["write", "x", "--no-personalize", "--device", "abacus"]), @"
     exit: 2
     --- stderr
     error: device `abacus` is not in this build
     hint: use --device cpu, or build with --features cuda or wgpu
+    ");
+}
+
+#[test]
+fn inputs_that_a_model_cannot_take_are_named() {
+    let home = Home::new();
+    let golden = golden();
+    let generate = |lines: &str, more: &[&str]| {
+        home.file("in.jsonl", lines);
+        let mut arguments = vec!["models", "generate", "in.jsonl", "--model"];
+        arguments.push(golden.to_str().unwrap());
+        arguments.extend(more);
+        home.run(&arguments)
+    };
+    snapshot!(generate("", &[]), @"
+    exit: 1
+    --- stderr
+    there was no line to read
+    ");
+    let good = "{\"input_ids\":[5,1]}\n";
+    let beyond = format!("{good}{{\"input_ids\":[128]}}\n");
+    let answered = generate(&beyond, &["--max-tokens", "1"]);
+    assert!(answered.contains("\"output_ids\""), "{answered}");
+    let said = &answered[answered.find("--- stderr").unwrap()..];
+    snapshot!(said, @"
+    --- stderr
+    error: line 2: token 128 lies beyond the vocabulary of 128
+    hint: ids come from the tokenizer that belongs to this model
+    ");
+    let none = generate("{\"input_ids\":[]}\n", &[]);
+    snapshot!(none, @"
+    exit: 2
+    --- stderr
+    error: line 1: there is no token
+    hint: ids come from the tokenizer that belongs to this model
+    ");
+    snapshot!(generate(good, &["--min-tokens", "9", "--max-tokens", "3"]), @"
+    exit: 2
+    --- stderr
+    error: `--min-tokens 9` is more than `--max-tokens 3`
+    hint: raise the one or lower the other
     ");
 }
 

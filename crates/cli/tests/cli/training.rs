@@ -62,6 +62,26 @@ fn a_resumed_run_goes_on_to_the_same_losses() {
     train("whole", "6", &[]);
     train("parts", "4", &[]);
     train("parts", "6", &["--resume"]);
+    let other = [
+        "train",
+        "--resume",
+        "--examples",
+        "pairs.jsonl",
+        "--config",
+        &config,
+        "--out",
+        "parts",
+        "--batch",
+        "8",
+        "--steps",
+        "8",
+    ];
+    snapshot!(home.run(&other), @"
+    exit: 2
+    --- stderr
+    error: parts does not continue this run: it was made with other examples, rates or batches
+    hint: start afresh in another --out, or without --resume
+    ");
     let again = [
         "train",
         "--examples",
@@ -158,6 +178,41 @@ fn a_recipe_trains_on_the_tasks_of_the_paper() {
 }
 
 #[test]
+fn the_built_in_model_is_a_start() {
+    let home = Home::new();
+    home.file(
+        "texts.jsonl",
+        "{\"input\":\"Dear Ana,\",\"target\":\"the garden is wet\"}\n",
+    );
+    home.stdout(&[
+        "train",
+        "--examples",
+        "texts.jsonl",
+        "--model",
+        "builtin",
+        "--out",
+        "mine",
+        "--steps",
+        "1",
+        "--warmup",
+        "0",
+        "--batch",
+        "1",
+    ]);
+    let text = home.stdout(&["models", "show", "mine", "--json"]);
+    let mine: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(mine["tokenizer"], true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        for (file, mode) in [("mine", 0o700), ("mine/model.safetensors", 0o600)] {
+            let metadata = fs::metadata(home.path().join(file)).unwrap();
+            assert_eq!(metadata.permissions().mode() & 0o777, mode, "{file}");
+        }
+    }
+}
+
+#[test]
 fn what_is_missing_is_named() {
     let home = Home::new();
     snapshot!(home.run(&["train", "--out", "x"]), @"
@@ -171,7 +226,7 @@ fn what_is_missing_is_named() {
     exit: 2
     --- stderr
     error: nothing to start from
-    hint: name sizes with `--config FILE`, or a model's folder with `--model DIR`
+    hint: name sizes with `--config FILE`, or a model with `--model DIR|builtin`
     ");
     let config = in_repository("crates/models/tests/golden/t5-v1.1/config.json");
     snapshot!(home.run(&["train", "--examples", "texts.jsonl", "--config", &config, "--out", "x"]), @"

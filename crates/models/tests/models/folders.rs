@@ -269,7 +269,10 @@ fn a_tokenizer_with_more_pieces_than_the_model() {
         "the tokenizer has 465 pieces, the model 40"
     );
     fs_err::write(temporary.path().join("tokenizer.json"), "{}").unwrap();
-    assert!(matches!(refused(temporary.path()), Error::Tokenizer(_)));
+    assert!(matches!(
+        refused(temporary.path()),
+        Error::TokenizerFile { .. }
+    ));
 }
 
 #[test]

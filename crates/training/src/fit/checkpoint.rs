@@ -8,7 +8,7 @@ use idiolect_models::{Parameter, Parameters};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
-use super::{TrainError, optimizer::Optimizing};
+use super::{TaskData, TrainError, TrainOptions, optimizer::Optimizing};
 
 /// Everything of a position but the tensors.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,8 +21,63 @@ pub(super) struct Position {
     pub seed: u64,
     /// The optimiser, as it was set.
     pub optimizer: super::OptimizerKind,
+    /// What its batches were drawn from and how; missing in the first checkpoints there were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawing: Option<Drawing>,
     /// Seconds of training behind it.
     pub seconds: f64,
+}
+
+/// Everything that decides which examples a step sees: with another, a resumed run would not be the
+/// run that was interrupted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Drawing {
+    batch: usize,
+    batch_tokens: usize,
+    accumulate: usize,
+    shuffle: bool,
+    /// Rate and number of examples of each task.
+    tasks: Vec<(f64, usize)>,
+}
+
+impl Drawing {
+    pub(super) fn new(tasks: &[TaskData], options: &TrainOptions) -> Self {
+        Self {
+            batch: options.batch,
+            batch_tokens: options.batch_tokens,
+            accumulate: options.accumulate,
+            shuffle: options.shuffle,
+            tasks: tasks
+                .iter()
+                .map(|task| (task.rate, task.features.len()))
+                .collect(),
+        }
+    }
+}
+
+impl Position {
+    /// A run's position before its first step.
+    pub(super) fn start(tasks: &[TaskData], options: &TrainOptions) -> Self {
+        Self {
+            version: VERSION,
+            step: 0,
+            seed: options.seed,
+            optimizer: options.optimizer,
+            drawing: Some(Drawing::new(tasks, options)),
+            seconds: 0.0,
+        }
+    }
+
+    /// Why a run that would start as `start` cannot go on from here.
+    pub(super) fn unfit_for(&self, start: &Self) -> Option<&'static str> {
+        if (self.seed, self.optimizer) != (start.seed, start.optimizer) {
+            Some("it was made with another seed or optimiser")
+        } else if self.drawing.is_some() && self.drawing != start.drawing {
+            Some("it was made with other examples, rates or batches")
+        } else {
+            None
+        }
+    }
 }
 
 /// The only format there is.
@@ -66,7 +121,7 @@ pub(super) fn write(
     let draft = out.join(DRAFT);
     let file = TrainError::File;
     remove(&draft)?;
-    fs_err::create_dir_all(&draft).map_err(file)?;
+    make_private_folder(&draft).map_err(file)?;
     write_through(&draft.join("tensors.safetensors"), &tensors)?;
     write_through(&draft.join("position.json"), &json)?;
     remove(&out.join(OLD))?;
@@ -140,6 +195,15 @@ fn values_of(bytes: &[u8]) -> Vec<f32> {
         .iter()
         .map(|&value| f32::from_le_bytes(value))
         .collect()
+}
+
+/// Weights may hold what they learned from, so only their owner gets at them.
+fn make_private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 fn write_through(file: &Path, bytes: &[u8]) -> Result<(), TrainError> {

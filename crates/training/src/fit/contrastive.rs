@@ -7,9 +7,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use idiolect_models::{Parameter, Parameters};
 
 use super::{
-    Schedule, TrainError, collect, leaves,
+    Schedule, TrainError,
+    gradients::{collect, leaves, scalar},
     optimizer::{Gradients, Optimizing},
-    scalar,
 };
 use crate::fit::OptimizerKind;
 

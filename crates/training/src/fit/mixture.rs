@@ -1,5 +1,7 @@
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
+use super::TrainOptions;
+
 /// What a model eats: ids in, ids out. What they mean is the task's business.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Features {
@@ -27,6 +29,7 @@ pub struct Sampler {
     lengths: Vec<Vec<usize>>,
     rates: Vec<f64>,
     batch: usize,
+    batch_tokens: usize,
     shuffle: bool,
     seed: u64,
     pools: u64,
@@ -38,8 +41,10 @@ pub struct Sampler {
 const BATCHES_A_POOL: usize = 16;
 
 impl Sampler {
-    /// A sampler at its start; `None` where no task has both a rate and examples.
-    pub fn new(tasks: &[TaskData], batch: usize, shuffle: bool, seed: u64) -> Option<Self> {
+    /// A sampler at its start; `None` where no task has both a rate and examples. Of `options`, it
+    /// heeds `batch`, `batch_tokens`, `shuffle` and `seed`.
+    pub fn new(tasks: &[TaskData], options: &TrainOptions) -> Option<Self> {
+        let batch = options.batch;
         let rates: Vec<f64> = tasks
             .iter()
             .map(|task| {
@@ -54,6 +59,7 @@ impl Sampler {
             lengths: tasks
                 .iter()
                 .map(|task| {
+                    // A target's token takes about twice the work of an input's.
                     let length = |f: &Features| f.input.len() + 2 * f.target.len();
                     task.features.iter().map(length).collect()
                 })
@@ -61,8 +67,9 @@ impl Sampler {
             drawn: vec![0; rates.len()],
             rates,
             batch,
-            shuffle,
-            seed,
+            batch_tokens: options.batch_tokens,
+            shuffle: options.shuffle,
+            seed: options.seed,
             pools: 0,
             ready: Vec::new(),
         })
@@ -88,10 +95,34 @@ impl Sampler {
         if self.shuffle {
             pool.sort_by_key(|&(task, i)| (self.lengths[task][i], task, i));
         }
-        self.ready = pool.chunks(self.batch).map(<[_]>::to_vec).collect();
+        self.ready = if self.batch_tokens > 0 {
+            self.of_like_size(&pool)
+        } else {
+            pool.chunks(self.batch).map(<[_]>::to_vec).collect()
+        };
         if self.shuffle {
             self.ready.shuffle(&mut random);
         }
+    }
+
+    /// Cuts a pool where the next example would make a batch too large, padding counted.
+    fn of_like_size(&self, pool: &[(usize, usize)]) -> Vec<Vec<(usize, usize)>> {
+        let mut batches: Vec<Vec<(usize, usize)>> = Vec::new();
+        let mut longest = 0;
+        for &(task, i) in pool {
+            let length = self.lengths[task][i].max(longest);
+            match batches.last_mut() {
+                Some(batch) if (batch.len() + 1) * length <= self.batch_tokens => {
+                    batch.push((task, i));
+                    longest = length;
+                }
+                _ => {
+                    batches.push(vec![(task, i)]);
+                    longest = self.lengths[task][i];
+                }
+            }
+        }
+        batches
     }
 
     fn draw(&mut self, random: &mut StdRng) -> (usize, usize) {
@@ -165,9 +196,18 @@ mod tests {
         }
     }
 
+    fn options(batch: usize, shuffle: bool, seed: u64) -> TrainOptions {
+        TrainOptions {
+            batch,
+            shuffle,
+            seed,
+            ..TrainOptions::default()
+        }
+    }
+
     #[test]
     fn every_example_comes_once_an_epoch() {
-        let mut sampler = Sampler::new(&[task(1.0, 48)], 3, true, 7).unwrap();
+        let mut sampler = Sampler::new(&[task(1.0, 48)], &options(3, true, 7)).unwrap();
         let mut seen: Vec<usize> = (0..16)
             .flat_map(|_| sampler.next_batch())
             .map(|b| b.1)
@@ -180,7 +220,7 @@ mod tests {
     fn rates_are_kept_and_seeds_repeat() {
         let tasks = [task(3.0, 10), task(1.0, 1000), task(1.0, 0)];
         let draw = |seed| {
-            let mut sampler = Sampler::new(&tasks, 10, true, seed).unwrap();
+            let mut sampler = Sampler::new(&tasks, &options(10, true, seed)).unwrap();
             (0..400)
                 .flat_map(|_| sampler.next_batch())
                 .collect::<Vec<_>>()
@@ -193,8 +233,27 @@ mod tests {
     }
 
     #[test]
+    fn batches_of_like_size_lose_nothing() {
+        let tasks = [task(1.0, 48)];
+        let options = TrainOptions {
+            batch_tokens: 20,
+            ..options(3, true, 7)
+        };
+        let mut sampler = Sampler::new(&tasks, &options).unwrap();
+        let mut seen = Vec::new();
+        while seen.len() < 48 {
+            let batch = sampler.next_batch();
+            let longest = batch.iter().map(|b| b.1 % 7 + 3).max().unwrap();
+            assert!(batch.len() * longest <= 20, "{batch:?}");
+            seen.extend(batch.iter().map(|b| b.1));
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..48).collect::<Vec<_>>());
+    }
+
+    #[test]
     fn without_shuffling_the_order_is_kept() {
-        let mut sampler = Sampler::new(&[task(1.0, 5)], 2, false, 0).unwrap();
+        let mut sampler = Sampler::new(&[task(1.0, 5)], &options(2, false, 0)).unwrap();
         let seen: Vec<usize> = (0..3)
             .flat_map(|_| sampler.next_batch())
             .map(|b| b.1)

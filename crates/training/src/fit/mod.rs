@@ -4,6 +4,7 @@
 mod checkpoint;
 mod contrastive;
 mod error;
+mod gradients;
 mod mixture;
 mod optimizer;
 mod schedule;
@@ -11,8 +12,8 @@ mod validation;
 
 use std::{collections::BTreeMap, io::Write, ops::ControlFlow, path::Path, time::Instant};
 
-use burn::tensor::{Device, Tensor};
-use idiolect_models::{Batch, Config, Parameter, Parameters, T5, Targets};
+use burn::tensor::Device;
+use idiolect_models::{Config, Parameters};
 use serde::{Deserialize, Serialize};
 
 pub use contrastive::{ContrastiveOptions, ContrastivePair, train_token_vectors};
@@ -23,6 +24,7 @@ pub use schedule::Schedule;
 pub use validation::{Held, ValidationSet, bits_per_byte};
 
 use checkpoint::Position;
+use gradients::{Workers, norm, shorten};
 use optimizer::{Gradients, Optimizing};
 
 /// How to train.
@@ -33,6 +35,10 @@ pub struct TrainOptions {
     pub steps: u64,
     /// Examples a forward pass.
     pub batch: usize,
+    /// Where not 0, a forward pass takes as many examples of like length as have so many tokens,
+    /// an input's counted once and a target's twice, padding too; `batch` is then only how many
+    /// that is about.
+    pub batch_tokens: usize,
     /// Forward passes an optimiser step.
     pub accumulate: usize,
     /// Which optimiser.
@@ -65,6 +71,7 @@ impl Default for TrainOptions {
         Self {
             steps: 10_000,
             batch: 16,
+            batch_tokens: 0,
             accumulate: 1,
             optimizer: OptimizerKind::Adafactor {
                 scale_parameter: true,
@@ -150,31 +157,28 @@ pub fn train(
     observe: &mut dyn FnMut(&Metric) -> ControlFlow<()>,
 ) -> Result<Outcome, TrainError> {
     check(options)?;
-    let mut sampler = Sampler::new(run.tasks, options.batch, options.shuffle, options.seed)
-        .ok_or(TrainError::NoExamples)?;
+    let mut sampler = Sampler::new(run.tasks, options).ok_or(TrainError::NoExamples)?;
     let mut optimizing = Optimizing::new(options.optimizer);
-    let mut position = Position {
-        version: checkpoint::VERSION,
-        step: 0,
-        seed: options.seed,
-        optimizer: options.optimizer,
-        seconds: 0.0,
-    };
+    let mut position = Position::start(run.tasks, options);
     if run.resume
         && let Some(found) =
             checkpoint::read(run.out, &mut run.parameters, &mut optimizing, device)?
     {
-        if (found.seed, found.optimizer) != (options.seed, options.optimizer) {
+        if let Some(why) = found.unfit_for(&position) {
             return Err(TrainError::Checkpoint {
                 file: run.out.to_owned(),
-                why: "it was made with another seed or optimiser",
+                why,
             });
         }
-        position = found;
+        position = Position {
+            drawing: position.drawing,
+            ..found
+        };
         for _ in 0..position.step * options.accumulate as u64 {
             sampler.next_batch();
         }
     }
+    let workers = Workers::new(device, options.batch, options.dropout)?;
     let mut metrics = open_metrics(run.out, position.step)?;
     let behind = position.seconds;
     let (started, mut saved) = (Instant::now(), Instant::now());
@@ -182,7 +186,15 @@ pub fn train(
     let mut outcome = Outcome::Done;
     while position.step < options.steps {
         let step = position.step + 1;
-        let metric = train_step(run, options, step, &mut sampler, &mut optimizing, device)?;
+        let metric = train_step(
+            run,
+            options,
+            step,
+            &mut sampler,
+            &workers,
+            &mut optimizing,
+            device,
+        )?;
         position.step = step;
         position.seconds = behind + started.elapsed().as_secs_f64();
         let mut flow = record(&mut metrics, &metric, observe)?;
@@ -225,6 +237,7 @@ fn train_step(
     options: &TrainOptions,
     step: u64,
     sampler: &mut Sampler,
+    workers: &Workers,
     optimizing: &mut Optimizing,
     device: &Device,
 ) -> Result<Metric, TrainError> {
@@ -232,32 +245,31 @@ fn train_step(
     let learning = device.clone().autodiff();
     // Dropout depends on the step alone, so that a resumed run repeats it.
     learning.seed(options.seed.wrapping_add(step));
-    let leaves = leaves(&run.parameters);
-    let model = T5::new(run.config, &leaves)?;
-    let mut batches = Vec::with_capacity(options.accumulate);
-    let (mut tokens, mut seen) = (0, 0);
-    for _ in 0..options.accumulate {
-        let drawn = sampler.next_batch();
-        let features: Vec<&Features> = drawn
-            .iter()
-            .map(|&(task, i)| &run.tasks[task].features[i])
-            .collect();
-        let input: Vec<&[u32]> = features.iter().map(|f| f.input.as_slice()).collect();
-        let target: Vec<&[u32]> = features.iter().map(|f| f.target.as_slice()).collect();
-        let target = Targets::new(&target, run.config, &learning)?;
-        tokens += target.count();
-        seen += input.iter().map(|row| row.len()).sum::<usize>() + target.count();
-        batches.push((Batch::new(&input, run.config, &learning)?, target));
-    }
+    let batches: Vec<Vec<&Features>> = (0..options.accumulate)
+        .map(|_| {
+            let drawn = sampler.next_batch();
+            drawn
+                .iter()
+                .map(|&(task, i)| &run.tasks[task].features[i])
+                .collect()
+        })
+        .collect();
+    let rows = batches.iter().flatten();
+    let tokens = rows.clone().map(|row| row.target.len()).sum();
+    let seen = rows.map(|row| row.input.len()).sum::<usize>() + tokens;
     let mut loss = 0.0;
     let mut gradients = Gradients::new();
-    for (input, target) in &batches {
-        let part = model
-            .nll(input, target, options.dropout)
-            .sum()
-            .div_scalar(tokens as f64);
-        loss += scalar(&part)?;
-        collect(&leaves, &part, &mut gradients);
+    for batch in &batches {
+        let (part, more) = workers.compute(
+            run.config,
+            &run.parameters,
+            batch,
+            tokens,
+            options.dropout,
+            &learning,
+        )?;
+        loss += part;
+        gradients::add(&mut gradients, more);
     }
     let grad_norm = norm(&gradients)?;
     if !loss.is_finite() || !grad_norm.is_finite() {
@@ -278,70 +290,6 @@ fn train_step(
         tokens,
         tokens_per_second: seen as f64 / started.elapsed().as_secs_f64(),
     })
-}
-
-/// The parameters as leaves of a graph.
-fn leaves(parameters: &Parameters) -> Parameters {
-    let leaf = |parameter: &Parameter| match parameter {
-        Parameter::Vector(t) => Parameter::Vector(t.clone().autodiff().require_grad()),
-        Parameter::Matrix(t) => Parameter::Matrix(t.clone().autodiff().require_grad()),
-    };
-    Parameters(
-        parameters
-            .0
-            .iter()
-            .map(|(name, parameter)| (name.clone(), leaf(parameter)))
-            .collect(),
-    )
-}
-
-/// Adds the gradients of `loss` to those collected.
-fn collect(leaves: &Parameters, loss: &Tensor<1>, gradients: &mut Gradients) {
-    let mut found = loss.backward();
-    for (name, leaf) in &leaves.0 {
-        let new = match leaf {
-            Parameter::Vector(tensor) => tensor.grad_remove(&mut found).map(Parameter::Vector),
-            Parameter::Matrix(tensor) => tensor.grad_remove(&mut found).map(Parameter::Matrix),
-        };
-        let sum = match (gradients.remove(name), new) {
-            (Some(Parameter::Vector(a)), Some(Parameter::Vector(b))) => {
-                Some(Parameter::Vector(a + b))
-            }
-            (Some(Parameter::Matrix(a)), Some(Parameter::Matrix(b))) => {
-                Some(Parameter::Matrix(a + b))
-            }
-            (old, new) => new.or(old),
-        };
-        gradients.extend(sum.map(|sum| (name.clone(), sum)));
-    }
-}
-
-fn norm(gradients: &Gradients) -> Result<f64, TrainError> {
-    let mut total = 0.0;
-    for gradient in gradients.values() {
-        total += scalar(&match gradient {
-            Parameter::Vector(tensor) => tensor.clone().square().sum(),
-            Parameter::Matrix(tensor) => tensor.clone().square().sum(),
-        })?;
-    }
-    Ok(total.sqrt())
-}
-
-fn shorten(gradients: &mut Gradients, factor: f64) {
-    for gradient in gradients.values_mut() {
-        *gradient = match gradient {
-            Parameter::Vector(tensor) => Parameter::Vector(tensor.clone().mul_scalar(factor)),
-            Parameter::Matrix(tensor) => Parameter::Matrix(tensor.clone().mul_scalar(factor)),
-        };
-    }
-}
-
-fn scalar(tensor: &Tensor<1>) -> Result<f64, TrainError> {
-    tensor
-        .clone()
-        .try_into_scalar::<f32>()
-        .map(f64::from)
-        .map_err(|error| TrainError::Execution(error.to_string()))
 }
 
 fn check(options: &TrainOptions) -> Result<(), TrainError> {

@@ -10,6 +10,7 @@ use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
+use crate::printer::counted;
 
 /// Describes what `data build` made.
 #[derive(Debug, Args)]
@@ -54,11 +55,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
             object.insert(split.name().to_owned(), serde_json::to_value(&stats)?);
         } else {
             context.printer.line(format_args!(
-                "{}: {} examples of {} authors; on average {:.0} characters to write, after {:.1} past \
+                "{}: {} of {}; on average {:.0} characters to write, after {:.1} past \
                  passages of {:.0} characters, summary of {:.0} characters, {:.1} key words",
                 split.name(),
-                stats.examples,
-                stats.authors,
+                counted(stats.examples, "example"),
+                counted(stats.authors, "author"),
                 stats.target_characters,
                 stats.past_passages,
                 stats.past_characters,

@@ -137,7 +137,7 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
     )?;
     let examples = examples::spread(found.examples, arguments.limit, seed);
     let model = context.settings.model()?;
-    let decoding = arguments.decoding.over(paper_decoding(MAX_TOKENS), seed);
+    let decoding = arguments.decoding.over(paper_decoding(MAX_TOKENS), seed)?;
     if let Some(out) = &arguments.out {
         files::make_private_folder(out)?;
     }

@@ -5,10 +5,10 @@ use idiolect_core::{KeywordSource, SummarySource};
 use idiolect_models::{Decoding, Seq2Seq, Tokenizer};
 use idiolect_pipeline::{Prompt, guarded_greedy, split_keywords};
 use idiolect_training::examples::Example;
+use idiolect_training::features::Target;
 
 use super::past::Pasts;
 use super::rows::Setup;
-use crate::target::Target;
 
 /// What came of one example under one setup.
 #[derive(Debug, Clone)]
@@ -170,7 +170,7 @@ impl Maker<'_> {
         let end = self.model.config().eos_token_id;
         let scored: Vec<Target> = examples
             .iter()
-            .map(|example| Target::of(&example.target, tokenizer, self.target_tokens, end))
+            .map(|example| Target::of(&example.target, tokenizer, self.target_tokens, Some(end)))
             .collect();
         let targets: Vec<Vec<u32>> = scored.iter().map(|one| one.ids.clone()).collect();
         let log_probs = self.model.log_probs(inputs, &targets)?;

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use idiolect_models::{Batch, Seq2Seq};
+use idiolect_models::Seq2Seq;
 use serde::{Deserialize, Serialize};
 
 use crate::Status;
@@ -43,7 +43,11 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         let logits = logits(&line, number, &model)?;
         Ok(context.printer.object(&Answer { logits })?)
     })?;
-    Ok(if any { Status::Done } else { Status::Nothing })
+    if !any {
+        context.printer.note("there was no line to read");
+        return Ok(Status::Nothing);
+    }
+    Ok(Status::Done)
 }
 
 fn logits(line: &Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<Vec<Vec<f32>>>> {
@@ -70,22 +74,5 @@ fn logits(line: &Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<Vec
         }
     }
     let decoder: Vec<&[u32]> = line.decoder_input_ids.iter().map(Vec::as_slice).collect();
-    let (config, device) = (model.config(), model.device());
-    let input = Batch::new(&rows, config, device)?;
-    let decoder_input = Batch::new(&decoder, config, device)?.ids;
-    let found = model.t5().forward(&input, &decoder_input);
-    let [_, width, vocabulary] = found.dims();
-    let values = found
-        .try_into_vec_as::<f32>()
-        .map_err(|error| anyhow::anyhow!("the device failed: {error}"))?;
-    Ok(values
-        .chunks(width * vocabulary)
-        .zip(&decoder)
-        .map(|(row, ids)| {
-            row.chunks(vocabulary)
-                .take(ids.len())
-                .map(<[f32]>::to_vec)
-                .collect()
-        })
-        .collect())
+    Ok(model.logits(&rows, &decoder)?)
 }

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let model = context.settings.model()?;
     let decoding = arguments
         .decoding
-        .over(Decoding::default(), context.settings.seed);
+        .over(Decoding::default(), context.settings.seed)?;
     let mut inputs = Vec::new();
     let mut any = false;
     let read = files::json_lines(&arguments.file, |number, line: Line| {
@@ -63,12 +63,26 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     // A line that cannot be read does not take the good ones before it with it.
     answer(&model, &inputs, &decoding, context)?;
     read?;
-    Ok(if any { Status::Done } else { Status::Nothing })
+    if !any {
+        context.printer.note("there was no line to read");
+        return Ok(Status::Nothing);
+    }
+    Ok(Status::Done)
 }
 
 fn ids(line: Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<u32>> {
     match (line.input, line.input_ids) {
-        (None, Some(ids)) => Ok(ids),
+        (None, Some(ids)) => {
+            let vocabulary = model.config().vocab_size;
+            let wrong = match ids.iter().find(|&&id| id as usize >= vocabulary) {
+                Some(id) => format!("token {id} lies beyond the vocabulary of {vocabulary}"),
+                None if ids.is_empty() => "there is no token".to_owned(),
+                None => return Ok(ids),
+            };
+            Err(Failure::new("token", format!("line {number}: {wrong}"))
+                .hint("ids come from the tokenizer that belongs to this model")
+                .into())
+        }
         (Some(text), None) => {
             let tokenizer = model.tokenizer().ok_or_else(|| {
                 Failure::new(

@@ -1,6 +1,6 @@
 //! `idiolect train`: a model from examples.
 
-mod features;
+mod data;
 mod recipe;
 
 use std::ops::ControlFlow;
@@ -11,17 +11,20 @@ use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args};
 use idiolect_models::t5::random_parameters;
-use idiolect_models::{Config, Device, Parameters, Precision, Seq2Seq, Tokenizer, folder, save};
+use idiolect_models::{
+    Config, Device, Parameters, Precision, Seq2Seq, Stored, T5, Tokenizer, folder, save,
+};
+use idiolect_training::features::Featurizer;
 use idiolect_training::fit::{Metric, Outcome, Run, Schedule, TrainOptions, train};
 use serde_json::json;
 
-use self::features::{Data, Featurizer, plain};
+use self::data::{Data, plain};
 use self::recipe::{OptimizerName, Recipe, Summaries, Training};
 use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
-use crate::open::{BUILTIN, located};
+use crate::open::located;
 use crate::options::at_least_one;
 use crate::progress::Progress;
 
@@ -50,6 +53,7 @@ A recipe:
 Examples:
   idiolect train --recipe recipe.toml --out my-model
   idiolect train --recipe recipe.toml --model flan-t5-small --out my-model --lr 0.0005 --resume
+  idiolect train --recipe recipe.toml --model builtin --out mine --steps 500
   idiolect train --examples pairs.jsonl --config config.json --out tiny --steps 100"
 )]
 pub(crate) struct Arguments {
@@ -72,6 +76,10 @@ pub(crate) struct Arguments {
     /// Examples a forward pass [default: 16]
     #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
     batch: Option<usize>,
+    /// Tokens a forward pass, padding too, a target's counted twice: as many examples of like length
+    /// as fit, instead of --batch
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    batch_tokens: Option<usize>,
     /// Forward passes a step [default: 1]
     #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
     accumulate: Option<usize>,
@@ -223,22 +231,20 @@ impl Start {
         if let Some(config) = arguments.config.as_ref().or(recipe.config.as_ref()) {
             return Self::from_scratch(config, recipe, context.settings.seed, device);
         }
-        let name = match context.settings.model.as_deref() {
-            Some(name) if name != BUILTIN => name,
-            _ => {
-                return Err(Failure::new("usage", "nothing to start from")
-                    .hint("name sizes with `--config FILE`, or a model's folder with `--model DIR`")
-                    .into());
-            }
+        let Some(name) = context.settings.model.as_deref() else {
+            return Err(Failure::new("usage", "nothing to start from")
+                .hint("name sizes with `--config FILE`, or a model with `--model DIR|builtin`")
+                .into());
         };
-        let place = PathBuf::from(located(name)?);
-        // Opening it says in full what may be wrong with the folder.
-        drop(Seq2Seq::load(&place, device)?);
-        let weights = place.join("model.safetensors");
+        let stored = Stored::open(&located(name)?)?;
+        let parameters = stored.parameters(device)?;
+        // Both say what may be wrong with the folder before anything is written.
+        T5::new(&stored.config, &parameters)?;
+        stored.tokenizer()?;
         Ok(Self {
-            config: folder::read_config(&place)?,
-            parameters: Parameters::from_safetensors(&fs_err::read(&weights)?, &weights, device)?,
-            tokenizer: beside(&place)?,
+            parameters,
+            tokenizer: stored.tokenizer_json().map(<[u8]>::to_vec),
+            config: stored.config,
         })
     }
 
@@ -320,10 +326,11 @@ fn data(
     };
     let featurizer = Featurizer {
         tokenizer,
-        config: &start.config,
-        lengths: &recipe.lengths,
+        end: start.config.eos_token_id,
+        input: recipe.lengths.input,
+        target: recipe.lengths.target,
     };
-    featurizer.data(examples, recipe, writer.as_ref())
+    Data::of_recipe(examples, recipe, &featurizer, writer.as_ref())
 }
 
 /// What was typed over what the recipe says over the paper's.
@@ -337,6 +344,9 @@ fn options(arguments: &Arguments, recipe: &Training, dropout: f64, seed: u64) ->
     TrainOptions {
         steps: arguments.steps.or(recipe.steps).unwrap_or(paper.steps),
         batch: arguments.batch.or(recipe.batch).unwrap_or(paper.batch),
+        batch_tokens: (arguments.batch_tokens)
+            .or(recipe.batch_tokens)
+            .unwrap_or(paper.batch_tokens),
         accumulate: (arguments.accumulate)
             .or(recipe.accumulate)
             .unwrap_or(paper.accumulate),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use idiolect_training::fit::{OptimizerKind, Schedule};
 use serde::Deserialize;
 
-use super::features::TaskName;
+use super::data::TaskName;
 use crate::failure::Failure;
 use crate::files;
 
@@ -64,6 +64,7 @@ impl Default for Lengths {
 pub(super) struct Training {
     pub(super) steps: Option<u64>,
     pub(super) batch: Option<usize>,
+    pub(super) batch_tokens: Option<usize>,
     pub(super) accumulate: Option<usize>,
     pub(super) optimizer: Option<OptimizerName>,
     pub(super) scale_parameter: Option<bool>,

@@ -1,18 +1,18 @@
-//! From examples to what a model eats: one function a task.
+//! What a training run draws from: the tasks of a recipe, or plain pairs of input and target.
 
 use std::path::Path;
 
-use idiolect_models::{Config, Seq2Seq, Tokenizer};
-use idiolect_pipeline::{Prompt, guarded_greedy, join_keywords, split_keywords};
+use idiolect_models::{Seq2Seq, Tokenizer};
+use idiolect_pipeline::{Prompt, guarded_greedy, split_keywords};
 use idiolect_training::examples::{Example, Half};
+use idiolect_training::features::Featurizer;
 use idiolect_training::fit::{Features, Held, TaskData, ValidationSet};
 use idiolect_training::pairs::Pair;
 use serde::Deserialize;
 
-use super::recipe::{Lengths, Recipe, Summaries};
+use super::recipe::{Recipe, Summaries};
 use crate::failure::Failure;
 use crate::files;
-use crate::target::Target;
 
 /// The tasks that a recipe may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -35,27 +35,20 @@ impl TaskName {
     }
 }
 
-/// Turns examples into ids.
-pub(super) struct Featurizer<'a> {
-    pub(super) tokenizer: &'a Tokenizer,
-    pub(super) config: &'a Config,
-    pub(super) lengths: &'a Lengths,
-}
-
 /// Everything that a recipe's run draws from and looks at.
 pub(super) struct Data {
     pub(super) tasks: Vec<TaskData>,
     pub(super) validation: Vec<ValidationSet>,
 }
 
-impl Featurizer<'_> {
+impl Data {
     /// The tasks of a recipe, from the folder that `data build` wrote.
-    pub(super) fn data(
-        &self,
+    pub(super) fn of_recipe(
         folder: &Path,
         recipe: &Recipe,
+        featurizer: &Featurizer<'_>,
         writer: Option<&Seq2Seq>,
-    ) -> anyhow::Result<Data> {
+    ) -> anyhow::Result<Self> {
         if !folder.join("manifest.json").exists() {
             let shown = folder.display();
             return Err(Failure::new(
@@ -70,23 +63,19 @@ impl Featurizer<'_> {
         for (&task, &rate) in &recipe.tasks {
             let features = match task {
                 TaskName::Generation => {
-                    let given = given(&examples, &recipe.summaries, writer, self)?;
+                    let given = given(&examples, &recipe.summaries, writer, featurizer)?;
                     examples
                         .iter()
                         .zip(&given)
-                        .map(|(example, given)| self.generation(example, given))
+                        .map(|(example, given)| given.generation(example, featurizer).features)
                         .collect()
                 }
-                TaskName::Summary => self.of_half_a(&examples, |example| {
-                    let context = Some(example.immediate_context.as_str());
-                    let prompt = Prompt::summary(context, &example.past_passages);
-                    (prompt, example.summary_label.clone())
-                }),
-                TaskName::Keywords => self.of_half_a(&examples, |example| {
-                    let prompt =
-                        Prompt::keywords(&example.immediate_context, &example.past_passages);
-                    (prompt, join_keywords(&example.keyword_label))
-                }),
+                TaskName::Summary => half_a(&examples)
+                    .filter_map(|example| featurizer.summary(example))
+                    .collect(),
+                TaskName::Keywords => half_a(&examples)
+                    .filter_map(|example| featurizer.keywords(example, usize::MAX))
+                    .collect(),
                 TaskName::Distinction => {
                     let path = folder.join("pairs.jsonl.zst");
                     if !path.exists() {
@@ -97,10 +86,7 @@ impl Featurizer<'_> {
                     let pairs: Vec<Pair> = read(&path)?;
                     pairs
                         .iter()
-                        .map(|pair| Features {
-                            input: self.input(&Prompt::distinction(&pair.first, &pair.second)),
-                            target: self.answer(pair.label.text()),
-                        })
+                        .map(|pair| featurizer.distinction(pair))
                         .collect()
                 }
             };
@@ -111,100 +97,45 @@ impl Featurizer<'_> {
             });
         }
         let held: Vec<Example> = read(&folder.join("validation.jsonl.zst"))?;
-        let given = given(&held, &recipe.summaries, writer, self)?;
-        Ok(Data {
+        let given = given(&held, &recipe.summaries, writer, featurizer)?;
+        Ok(Self {
             tasks,
-            validation: self.validation(&held, &given),
+            validation: validation(&held, &given, featurizer),
         })
     }
+}
 
-    /// Bits per byte of true continuations with their own past and with none.
-    fn validation(&self, examples: &[Example], given: &[Given]) -> Vec<ValidationSet> {
-        if examples.is_empty() {
-            return Vec::new();
-        }
-        let held = |input: Vec<u32>, example: &Example| {
-            let target = self.target(&example.target);
-            Held {
-                given: target.start_tokens,
-                bytes: target.bytes,
-                features: Features {
-                    input,
-                    target: target.ids,
-                },
-            }
-        };
-        let own = examples
-            .iter()
-            .zip(given)
-            .map(|(example, given)| held(self.generation(example, given).input, example));
-        let none = examples.iter().map(|example| {
-            let prompt = Prompt::generation(&example.immediate_context, "", &[], "");
-            held(self.input(&prompt), example)
-        });
-        vec![
-            ValidationSet {
-                name: "own".to_owned(),
-                held: own.collect(),
-            },
-            ValidationSet {
-                name: "none".to_owned(),
-                held: none.collect(),
-            },
-        ]
-    }
+/// What summarizer and synthesizer learn from: half of the users (paper §4.3).
+fn half_a(examples: &[Example]) -> impl Iterator<Item = &Example> {
+    examples.iter().filter(|example| example.half == Half::A)
+}
 
-    fn generation(&self, example: &Example, given: &Given) -> Features {
-        let prompt = Prompt::generation(
-            &example.immediate_context,
-            &given.summary,
-            &given.keywords,
-            &example.past_passages,
-        );
-        Features {
-            input: self.input(&prompt),
-            target: self.target(&example.target).ids,
-        }
+/// Bits per byte of true continuations with their own past and with none.
+fn validation(
+    examples: &[Example],
+    given: &[Given],
+    featurizer: &Featurizer<'_>,
+) -> Vec<ValidationSet> {
+    if examples.is_empty() {
+        return Vec::new();
     }
-
-    /// What summarizer and synthesizer learn from: half of the users, and only where there is a
-    /// label (paper §4.3).
-    fn of_half_a(
-        &self,
-        examples: &[Example],
-        task: impl Fn(&Example) -> (Prompt, String),
-    ) -> Vec<Features> {
-        examples
-            .iter()
-            .filter(|example| example.half == Half::A)
-            .map(task)
-            .filter(|(_, label)| !label.is_empty())
-            .map(|(prompt, label)| Features {
-                input: self.input(&prompt),
-                target: self.answer(&label),
-            })
-            .collect()
-    }
-
-    fn input(&self, prompt: &Prompt) -> Vec<u32> {
-        let encode = |text: &str| self.tokenizer.encode(text);
-        prompt
-            .fit(&encode, self.lengths.input, Some(self.config.eos_token_id))
-            .ids
-    }
-
-    /// A text with its end token, which a cut one loses.
-    fn answer(&self, text: &str) -> Vec<u32> {
-        let mut ids = self.tokenizer.encode(text);
-        ids.push(self.config.eos_token_id);
-        ids.truncate(self.lengths.target);
-        ids
-    }
-
-    fn target(&self, content: &str) -> Target {
-        let end = self.config.eos_token_id;
-        Target::of(content, self.tokenizer, self.lengths.target, end)
-    }
+    let own = examples
+        .iter()
+        .zip(given)
+        .map(|(example, given)| given.generation(example, featurizer));
+    let none = examples
+        .iter()
+        .map(|example| featurizer.generation(example, "", &[], ""));
+    vec![
+        ValidationSet {
+            name: "own".to_owned(),
+            held: own.collect(),
+        },
+        ValidationSet {
+            name: "none".to_owned(),
+            held: none.collect(),
+        },
+    ]
 }
 
 /// The summary and key words that the generator reads.
@@ -212,6 +143,13 @@ impl Featurizer<'_> {
 struct Given {
     summary: String,
     keywords: Vec<String>,
+}
+
+impl Given {
+    fn generation(&self, example: &Example, featurizer: &Featurizer<'_>) -> Held {
+        let past = &example.past_passages;
+        featurizer.generation(example, &self.summary, &self.keywords, past)
+    }
 }
 
 const SUMMARY_TOKENS: usize = 48;
@@ -261,11 +199,7 @@ fn written(
 ) -> anyhow::Result<Vec<String>> {
     let inputs: Vec<Vec<u32>> = examples
         .iter()
-        .map(|example| {
-            Ok(prompt(example)
-                .fit_to(writer, Some(featurizer.lengths.input))?
-                .ids)
-        })
+        .map(|example| Ok(prompt(example).fit_to(writer, Some(featurizer.input))?.ids))
         .collect::<anyhow::Result<_>>()?;
     let answers = writer.generate_batch(&inputs, &guarded_greedy(max_tokens))?;
     Ok(answers
