@@ -20,7 +20,7 @@ enum Stored {
 }
 
 /// From this many multiplications on, threads share a product.
-const PARALLEL: usize = 1 << 17;
+const PARALLEL: usize = 1 << 19;
 
 impl Matrix {
     pub(super) fn new(values: Vec<f32>, columns: usize) -> Self {
