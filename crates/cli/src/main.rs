@@ -10,6 +10,7 @@ mod files;
 mod interrupt;
 mod open;
 mod options;
+mod passage;
 mod printer;
 mod progress;
 mod settings;

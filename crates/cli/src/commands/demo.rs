@@ -10,9 +10,9 @@ use idiolect_retrieval::Past;
 use serde::Serialize;
 
 use crate::Status;
-use crate::commands::search::excerpt;
 use crate::context::Context;
 use crate::open::as_encoder;
+use crate::passage::excerpt;
 use crate::printer::{BOLD, DIM, Printer, shorten};
 
 /// Shows idiolect at work on a bundled author: it goes on with one of their documents, given only

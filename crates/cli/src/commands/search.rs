@@ -1,9 +1,10 @@
 use anyhow::Context as _;
 use clap::Args;
 use idiolect_archive::require_encoder;
-use idiolect_core::{Encoder, Ranked, Ranking, first_characters};
+use idiolect_core::{Document, Encoder, Ranked, Ranking};
 use idiolect_retrieval::{Explanation, Past, Query};
 use serde::Serialize;
+use serde_json::json;
 
 use crate::Status;
 use crate::commands::argument_or_stdin;
@@ -12,7 +13,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::open;
 use crate::options::{PastOptions, RankingOptions, at_least_one};
-use crate::printer::{BOLD, DIM, Printer};
+use crate::passage::Sought;
+use crate::printer::{BOLD, DIM, Printer, counted};
 
 /// Searches an author's past.
 #[derive(Debug, Args)]
@@ -20,6 +22,7 @@ use crate::printer::{BOLD, DIM, Printer};
 Examples:
   idiolect search \"the garden in spring\"
   idiolect search --ranking snippet -k 3 \"thank you for the book\"
+  idiolect search --open \"the bridge\"            the best passage in its document
   idiolect search --before 2020-01-01 --explain \"contract\"
   idiolect search --author ana --before doc:ana-17 --json \"rain\"")]
 pub(crate) struct Arguments {
@@ -31,14 +34,22 @@ pub(crate) struct Arguments {
     /// Say how each BM25 score comes about
     #[arg(long)]
     explain: bool,
+    /// Show the Nth result alone, in its whole document [default: the first]
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "1",
+        conflicts_with_all = ["explain", "k"],
+        value_parser = at_least_one
+    )]
+    open: Option<usize>,
     #[command(flatten)]
     past: PastOptions,
     #[command(flatten)]
     ranking: RankingOptions,
 }
-
-/// How much of a result a person is shown.
-const EXCERPT_CHARACTERS: usize = 240;
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -68,7 +79,30 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         vector: vector.as_deref(),
     };
     let bm25 = arguments.ranking.bm25.value();
-    let found = past.rank(&query, ranking, &bm25, arguments.k)?;
+    let found = past.rank(
+        &query,
+        ranking,
+        &bm25,
+        arguments.open.unwrap_or(arguments.k),
+    )?;
+    if found.is_empty() {
+        context.printer.note(format_args!(
+            "nothing found in {} documents of `{}`",
+            past.documents(),
+            past.author()
+        ));
+        return Ok(Status::Nothing);
+    }
+    let sought = Sought::new(&text, bm25.analyzer);
+    if let Some(n) = arguments.open {
+        let ranked = found.get(n - 1).ok_or_else(|| {
+            Failure::new("usage", format!("there is no result {n}"))
+                .hint(format!("the search has {}", counted(found.len(), "result")))
+        })?;
+        let document = archive.document(Some(past.author()), &ranked.document)?;
+        opened(&mut context.printer, ranked, &document, &sought)?;
+        return Ok(Status::Done);
+    }
     for ranked in &found {
         let explanation = if arguments.explain {
             Some(past.explain(&query, &bm25, &ranked.document)?)
@@ -81,18 +115,41 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
                 explanation: explanation.as_ref(),
             })?;
         } else {
-            print(&mut context.printer, ranked, explanation.as_ref())?;
+            let printer = &mut context.printer;
+            heading(printer, ranked)?;
+            let text = without_title(ranked);
+            printer.line(format_args!("   {}", sought.excerpt(text)))?;
+            if let Some(explanation) = &explanation {
+                explain(printer, explanation)?;
+            }
         }
     }
-    if found.is_empty() {
-        context.printer.note(format_args!(
-            "nothing found in {} documents of `{}`",
-            past.documents(),
-            past.author()
-        ));
-        return Ok(Status::Nothing);
-    }
     Ok(Status::Done)
+}
+
+/// A result in its document: every line of the passage has a bar before it.
+fn opened(
+    printer: &mut Printer,
+    ranked: &Ranked,
+    document: &Document,
+    sought: &Sought,
+) -> anyhow::Result<()> {
+    if printer.json() {
+        return Ok(printer.object(
+            &json!({ "document": document, "span": [ranked.span.start, ranked.span.end] }),
+        )?);
+    }
+    heading(printer, ranked)?;
+    let content = document.content();
+    let mut start = 0;
+    for line in content.split_inclusive('\n') {
+        let end = start + line.len();
+        let inside = ranked.snippet.is_some() && start < ranked.span.end && end > ranked.span.start;
+        let bar = if inside { "│ " } else { "  " };
+        printer.line(format_args!("{bar}{}", sought.mark(line.trim_end())))?;
+        start = end;
+    }
+    Ok(())
 }
 
 fn query_vector(
@@ -115,11 +172,7 @@ fn query_vector(
     Ok(vectors.into_iter().next())
 }
 
-fn print(
-    printer: &mut Printer,
-    ranked: &Ranked,
-    explanation: Option<&Explanation>,
-) -> anyhow::Result<()> {
+fn heading(printer: &mut Printer, ranked: &Ranked) -> anyhow::Result<()> {
     let Ranked {
         rank,
         score,
@@ -127,7 +180,6 @@ fn print(
         date,
         title,
         snippet,
-        text,
         ..
     } = ranked;
     let title = title.as_deref().unwrap_or("(no title)");
@@ -140,22 +192,15 @@ fn print(
     printer.line(format_args!(
         "{rank}. {BOLD}{title}{BOLD:#}  {DIM}{date}{document}{snippet}, score {score:.4}{DIM:#}"
     ))?;
-    printer.line(format_args!("   {}", excerpt(text)))?;
-    if let Some(explanation) = explanation {
-        explain(printer, explanation)?;
-    }
     Ok(())
 }
 
-/// The beginning of a text in one line.
-pub(crate) fn excerpt(text: &str) -> String {
-    let line: Vec<&str> = text.split_whitespace().collect();
-    let line = line.join(" ");
-    let start = first_characters(&line, EXCERPT_CHARACTERS);
-    if start.len() == line.len() {
-        line
-    } else {
-        format!("{start}…")
+/// The passage without the title, which stands above it already.
+fn without_title(ranked: &Ranked) -> &str {
+    let title = ranked.title.as_deref().unwrap_or_default();
+    match ranked.text.strip_prefix(title) {
+        Some(rest) if rest.starts_with('\n') => rest,
+        _ => &ranked.text,
     }
 }
 

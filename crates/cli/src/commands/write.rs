@@ -15,11 +15,11 @@ use serde::Serialize;
 
 use crate::Status;
 use crate::commands::authors::day;
-use crate::commands::search::excerpt;
 use crate::context::Context;
 use crate::files;
 use crate::open::{self, as_encoder};
 use crate::options::{DecodingOptions, PastOptions, StageOptions, at_least_one};
+use crate::passage::excerpt;
 use crate::printer::{BOLD, DIM, Printer, shorten};
 
 /// Writes the rest of a document in its author's voice, from what they wrote before.

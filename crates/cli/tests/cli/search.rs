@@ -9,18 +9,67 @@ fn people_read_a_list() {
     exit: 0
     --- stdout
     1. Beans  2019-05-02, a2, score 0.3964
-       Beans The beans are up, all but the row by the gate. Rain again this morning. The blackbird has three young ones and no manners at all.
+       The beans are up, all but the row by the gate. Rain again this morning. The blackbird has three young ones and no manners at all.
     2. The garden  2019-03-01, a1, score 0.3814
-       The garden The garden is full of rain. I planted beans along the wall and the blackbird watched me do it. Nothing is up yet, but the beans will come.
+       The garden is full of rain. I planted beans along the wall and the blackbird watched me do it. Nothing is up yet, but the beans will come.
     ");
     snapshot!(home.run(&["search", "roof", "--author", "ben", "--explain", "-k", "1"]), @"
     exit: 0
     --- stdout
     1. Roof  ben-3, score 0.0859
-       Roof The roof is mended. The committee thanks everybody who held a ladder.
+       The roof is mended. The committee thanks everybody who held a ladder.
        roof: 0.0859 × 1  (tf 2, in 3 of 3 documents, idf 0.1335)
        length 9 terms, on average 10.0
     ");
+}
+
+#[test]
+fn a_result_is_opened_in_its_document() {
+    let home = Home::with_letters();
+    let open = |more: &[&str]| {
+        let mut arguments = vec!["search", "bread and cheese", "--author", "ana"];
+        arguments.extend(more);
+        home.run(&arguments)
+    };
+    snapshot!(open(&["--open"]), @"
+    exit: 0
+    --- stdout
+    1. A bridge  2019-09-10, a3, score 1.1075
+      A bridge
+      We walked to the old bridge and back, nine miles, with bread and cheese. The river was low and brown and the bridge stood there like a cow.
+    ");
+    snapshot!(open(&["--open", "--ranking", "snippet"]), @"
+    exit: 0
+    --- stdout
+    1. A bridge  2019-09-10, a3, snippet 0, score 0.2242
+    │ A bridge
+    │ We walked to the old bridge and back, nine miles, with bread and cheese. The river was low and brown and the bridge stood there like a cow.
+    ");
+    snapshot!(open(&["--open=7"]), @"
+    exit: 2
+    --- stderr
+    error: there is no result 7
+    hint: the search has 1 result
+    ");
+    snapshot!(open(&["--open=0"]), @"
+    exit: 2
+    --- stderr
+    error: invalid value '0' for '--open[=<N>]': must be 1 or more
+    hint: the command's `--help` says what it takes
+    ");
+    let text = home.stdout(&["search", "cheese", "--author", "ana", "--open", "--json"]);
+    let opened: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(opened["document"]["id"], "a3");
+    assert_eq!(opened["span"][0], 0);
+}
+
+#[test]
+fn words_that_were_looked_for_stand_out_on_a_terminal() {
+    let home = Home::with_letters();
+    let text = home.stdout(&[
+        "search", "bridges", "--author", "ana", "--color", "always", "-k", "1",
+    ]);
+    assert!(text.contains("\u{1b}[1mbridge\u{1b}[0m"), "{text}");
 }
 
 #[test]
