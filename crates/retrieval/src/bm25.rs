@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use crate::segment::Columns;
 use crate::{Analyzer, NameError};
 
 /// Parameters of BM25, all chosen per query (the paper names none).
@@ -77,6 +78,61 @@ impl Bm25 {
         let length = f64::from(self.length_norm.apply(length));
         let tf = f64::from(tf);
         tf / (tf + k1 * (1.0 - b + b * length / average_length))
+    }
+}
+
+/// The tf parts of the documents of one past, those that many documents share in a table.
+pub(crate) struct TfParts<'a> {
+    bm25: &'a Bm25,
+    average_length: f64,
+    /// For frequencies below [`Self::FREQUENCIES`] and lengths below [`Self::LENGTHS`]; empty until
+    /// it pays.
+    table: Vec<f64>,
+}
+
+impl<'a> TfParts<'a> {
+    const FREQUENCIES: u32 = 8;
+    const LENGTHS: usize = 256;
+    /// Filling the table costs about as much as it saves on so many postings.
+    const WORTH_A_TABLE: usize = 2_048;
+
+    pub(crate) fn new(bm25: &'a Bm25, average_length: f64) -> Self {
+        Self {
+            bm25,
+            average_length,
+            table: Vec::new(),
+        }
+    }
+
+    /// Adds to each document of `postings` what a term of this idf, so many times in the query, is
+    /// worth there. Positions are below the length of `scores` and of `lengths`.
+    pub(crate) fn add(
+        &mut self,
+        postings: &Columns,
+        lengths: &[u32],
+        idf: f64,
+        count: f64,
+        scores: &mut [f64],
+    ) {
+        if self.table.is_empty() && postings.positions.len() >= Self::WORTH_A_TABLE {
+            for tf in 0..Self::FREQUENCIES {
+                let lengths = 0..Self::LENGTHS as u32;
+                self.table.extend(
+                    lengths.map(|length| self.bm25.tf_part(tf, length, self.average_length)),
+                );
+            }
+        }
+        let lengths = &lengths[..scores.len()];
+        for (position, tf) in postings.pairs() {
+            let position = position as usize;
+            let length = lengths[position];
+            let in_table = tf as usize * Self::LENGTHS + length as usize;
+            let part = match self.table.get(in_table) {
+                Some(&part) if (length as usize) < Self::LENGTHS => part,
+                _ => self.bm25.tf_part(tf, length, self.average_length),
+            };
+            scores[position] += idf * part * count;
+        }
     }
 }
 

@@ -10,7 +10,7 @@ pub enum SegmentError {
     #[error("not a segment")]
     NotASegment,
     /// Written by another version of the format.
-    #[error("segment format {found} is not the known {known}", known = crate::SEGMENT_VERSION)]
+    #[error("segment format {found} is newer than the known {known}, or damaged", known = crate::SEGMENT_VERSION)]
     Version {
         /// What the header says.
         found: u32,
@@ -52,6 +52,9 @@ pub enum SegmentError {
         /// Length of each.
         dimensions: usize,
     },
+    /// A segment was opened without its vectors, and they could not be read when they were needed.
+    #[error("the vectors of a segment could not be read")]
+    VectorsUnread,
     /// Only segments of one analyzer and one encoder can be merged.
     #[error("segments of different analyzers or encoders cannot be merged")]
     Mixed,
@@ -92,6 +95,9 @@ pub enum PastError {
     /// The documents' texts could not be read.
     #[error("the text of a document could not be read")]
     Texts(#[source] TextsError),
+    /// The documents' vectors could not be read.
+    #[error("the vectors of the documents could not be read")]
+    Vectors(#[source] TextsError),
     /// The encoder did not run.
     #[error("the encoder failed")]
     Encoder(#[source] EncoderError),

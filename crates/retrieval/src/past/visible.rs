@@ -1,6 +1,6 @@
 use idiolect_core::Before;
 
-use crate::segment::{When, partition_point};
+use crate::segment::{Columns, When, partition_point};
 use crate::{PastError, Segment, SegmentPart};
 
 /// The documents of one author that may be seen, and nothing but them.
@@ -110,9 +110,10 @@ impl VisiblePart {
     }
 
     fn total_length(&self) -> u64 {
-        self.positions()
-            .map(|at| u64::from(self.segment.length(at)))
-            .sum()
+        let lengths = &self.segment.lengths()[..self.cut];
+        let all: u64 = lengths.iter().copied().map(u64::from).sum();
+        let removed = self.removed.iter().map(|&at| u64::from(lengths[at]));
+        all - removed.sum::<u64>()
     }
 
     /// Of every visible document, ascending.
@@ -120,12 +121,19 @@ impl VisiblePart {
         (0..self.cut).filter(|&at| self.shows(at))
     }
 
-    /// Visible documents that have `term`, by position, and how often they have it.
-    pub(crate) fn postings(&self, term: &str) -> impl Iterator<Item = (usize, u32)> {
-        self.segment
-            .postings(term)
-            .take_while(|&(at, _)| at < self.cut)
-            .filter(|&(at, _)| self.shows(at))
+    /// Puts the visible documents that have `term`, by position, and how often they have it in the
+    /// place of what `to` holds.
+    pub(crate) fn postings(&self, term: &str, to: &mut Columns) {
+        to.clear();
+        self.segment.postings(term, self.cut, to);
+        if !self.removed.is_empty() {
+            to.retain(|position| self.shows(position as usize));
+        }
+    }
+
+    /// Whether every position below the cut is visible.
+    pub(crate) fn shows_all(&self) -> bool {
+        self.removed.is_empty()
     }
 
     /// Positions are below this.
@@ -133,7 +141,7 @@ impl VisiblePart {
         self.cut
     }
 
-    fn shows(&self, position: usize) -> bool {
+    pub(crate) fn shows(&self, position: usize) -> bool {
         position < self.cut
             && (self.removed.is_empty() || self.removed.binary_search(&position).is_err())
     }

@@ -1,4 +1,5 @@
 use super::Candidate;
+use crate::PastError;
 use crate::past::Visible;
 use crate::vectors::{Quantized, similarity};
 
@@ -6,16 +7,17 @@ use crate::vectors::{Quantized, similarity};
 pub(super) fn score<'a>(
     visible: &'a Visible,
     query: &Quantized,
-) -> impl Iterator<Item = Candidate<'a>> {
-    visible.parts.iter().flat_map(move |part| {
+) -> Result<impl Iterator<Item = Candidate<'a>>, PastError> {
+    let mut parts = Vec::new();
+    for part in &visible.parts {
+        parts.push((part, part.segment.snippet_rows()?));
+    }
+    Ok(parts.into_iter().flat_map(move |(part, rows)| {
         part.positions().filter_map(move |position| {
             let score = part
                 .segment
                 .snippet_indices(position)
-                .map(|index| {
-                    let (values, scale) = part.segment.snippet_vector(index);
-                    similarity(query, values, scale)
-                })
+                .map(|index| similarity(query, rows.values(index), rows.scale(index)))
                 .max_by(f32::total_cmp)?;
             Some(Candidate {
                 score,
@@ -24,5 +26,5 @@ pub(super) fn score<'a>(
                 snippet: None,
             })
         })
-    })
+    }))
 }

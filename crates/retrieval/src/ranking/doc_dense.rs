@@ -1,4 +1,5 @@
 use super::Candidate;
+use crate::PastError;
 use crate::past::Visible;
 use crate::vectors::{Quantized, similarity};
 
@@ -6,16 +7,17 @@ use crate::vectors::{Quantized, similarity};
 pub(super) fn score<'a>(
     visible: &'a Visible,
     query: &Quantized,
-) -> impl Iterator<Item = Candidate<'a>> {
-    visible.parts.iter().flat_map(move |part| {
-        part.positions().map(move |position| {
-            let (values, scale) = part.segment.document_vector(position);
-            Candidate {
-                score: similarity(query, values, scale),
-                part,
-                position,
-                snippet: None,
-            }
+) -> Result<impl Iterator<Item = Candidate<'a>>, PastError> {
+    let mut parts = Vec::new();
+    for part in &visible.parts {
+        parts.push((part, part.segment.document_rows()?));
+    }
+    Ok(parts.into_iter().flat_map(move |(part, rows)| {
+        part.positions().map(move |position| Candidate {
+            score: similarity(query, rows.values(position), rows.scale(position)),
+            part,
+            position,
+            snippet: None,
         })
-    })
+    }))
 }

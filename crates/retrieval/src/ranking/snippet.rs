@@ -1,4 +1,5 @@
 use super::Candidate;
+use crate::PastError;
 use crate::past::Visible;
 use crate::vectors::{Quantized, similarity};
 
@@ -6,19 +7,20 @@ use crate::vectors::{Quantized, similarity};
 pub(super) fn score<'a>(
     visible: &'a Visible,
     query: &Quantized,
-) -> impl Iterator<Item = Candidate<'a>> {
-    visible.parts.iter().flat_map(move |part| {
+) -> Result<impl Iterator<Item = Candidate<'a>>, PastError> {
+    let mut parts = Vec::new();
+    for part in &visible.parts {
+        parts.push((part, part.segment.snippet_rows()?));
+    }
+    Ok(parts.into_iter().flat_map(move |(part, rows)| {
         part.positions().flat_map(move |position| {
             let indices = part.segment.snippet_indices(position);
-            indices.zip(0..).map(move |(index, in_document)| {
-                let (values, scale) = part.segment.snippet_vector(index);
-                Candidate {
-                    score: similarity(query, values, scale),
-                    part,
-                    position,
-                    snippet: Some(in_document),
-                }
+            indices.zip(0..).map(move |(index, in_document)| Candidate {
+                score: similarity(query, rows.values(index), rows.scale(index)),
+                part,
+                position,
+                snippet: Some(in_document),
             })
         })
-    })
+    }))
 }

@@ -1,21 +1,34 @@
 //! Where everything lies in a segment's bytes. All numbers are little endian.
 //!
 //! ```text
-//! magic      8 bytes
-//! version    u32
-//! checksum   u32   CRC-32 of everything behind it
-//! counts     u32   each: documents, snippets, terms, dimensions,
-//!                  and bytes of: analyzer, encoder, ids, term texts, postings
-//! records    36 bytes a document, see `Record`
-//! snippets   u32 each: where it ends in its document's content; it starts where the last one ended
-//! terms      8 bytes each: where its text ends (u32), where its postings end (u32)
-//! analyzer, encoder: names
-//! ids, term texts: one behind the other
-//! postings   for each document that has the term, in order: positions between it and the one before,
-//!            times it is
-//!            there; both as variable-length integers of 7 bits a byte
-//! vectors    of documents, then of snippets: their scales (f32), then their numbers (i8)
+//! index, format 2
+//!    0  magic       8 bytes, "IDIOSEG\0"
+//!    8  version     u32
+//!   12  checksum    u32   CRC-32 of the index behind it: of bytes 16 to the end of the postings
+//!   16  checksum    u32   CRC-32 of the vectors: of everything behind the index
+//!   20  counts      u32   each: documents, snippets, terms, dimensions,
+//!                         and bytes of: analyzer, encoder, ids, term texts, postings
+//!   56  records     36 bytes a document, in time order:
+//!                     0  when     dated: seconds since 1970 (i64), nanoseconds (i64)
+//!                                 undated: n (i64, the greatest without one), sequence (u64)
+//!                    16  dated    u32   1 or 0
+//!                    20  length   u32   number of terms
+//!                    24  content  u32   bytes of the content
+//!                    28  id       u32   where its id ends among the ids
+//!                    32  snippets u32   where its snippets end among all
+//!       snippets    u32 each: where it ends in its document's content; it starts where the last one
+//!                   ended
+//!       terms       8 bytes each, by their bytes: where its text ends (u32), where its postings end (u32)
+//!       analyzer, encoder: names
+//!       ids, term texts: one behind the other
+//!       postings    see `postings`
+//! vectors, behind the index, where dimensions are not 0
+//!       of documents: their scales (f32), then their numbers (i8, as many as dimensions)
+//!       of snippets: the same
 //! ```
+//!
+//! Format 1 differs in three things: the checksum at 12 covers everything behind it, vectors
+//! included; the counts begin at 16, the records at 52; and all postings are pairs.
 
 use std::ops::Range;
 
@@ -23,16 +36,22 @@ use super::When;
 use crate::{Analyzer, SEGMENT_VERSION, SegmentError};
 
 pub(super) const MAGIC: [u8; 8] = *b"IDIOSEG\0";
-/// The checksum covers what follows it.
+/// The index's checksum covers what follows it.
 pub(super) const CHECKED_FROM: usize = 16;
+/// Where format 2 keeps the checksum of the vectors.
+pub(super) const VECTORS_CHECKSUM: usize = 16;
 pub(super) const RECORD_BYTES: usize = 36;
 pub(super) const TERM_BYTES: usize = 8;
 const COUNTS: usize = 9;
+/// Bytes in front of the records.
+pub(super) const HEADER_BYTES: usize = CHECKED_FROM + 4 + 4 * COUNTS;
 /// With numbers of 8 bits, inner products of vectors this long still fit 32 bits.
 pub(super) const MAX_DIMENSIONS: usize = 65_536;
 
 #[derive(Debug, Clone)]
 pub(super) struct Layout {
+    /// Of the format, 1 or 2.
+    pub(super) version: u32,
     pub(super) documents: usize,
     pub(super) snippets: usize,
     pub(super) terms: usize,
@@ -45,6 +64,7 @@ pub(super) struct Layout {
     pub(super) ids: Range<usize>,
     pub(super) term_texts: Range<usize>,
     pub(super) postings: Range<usize>,
+    /// These four count from the end of the index.
     pub(super) document_scales: Range<usize>,
     pub(super) document_vectors: Range<usize>,
     pub(super) snippet_scales: Range<usize>,
@@ -66,31 +86,39 @@ pub(super) struct Record {
 }
 
 impl Layout {
-    /// Checks magic, version, checksum, and that the counts add up to the length of `bytes`.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, SegmentError> {
-        let header = CHECKED_FROM + 4 * COUNTS;
-        if bytes.len() < header || bytes[..MAGIC.len()] != MAGIC {
+    /// Reads the header alone: magic, version and where everything would lie. Nothing is checked
+    /// against a checksum yet.
+    pub(super) fn of_header(header: &[u8]) -> Result<Self, SegmentError> {
+        if header.len() < CHECKED_FROM || header[..MAGIC.len()] != MAGIC {
             return Err(SegmentError::NotASegment);
         }
-        let version = u32_at(bytes, 8);
-        if version != SEGMENT_VERSION {
-            return Err(SegmentError::Version { found: version });
-        }
-        if u32_at(bytes, 12) != crc32fast::hash(&bytes[CHECKED_FROM..]) {
-            return Err(SegmentError::Checksum);
+        let version = u32_at(header, 8);
+        let counts_at = match version {
+            1 => CHECKED_FROM,
+            SEGMENT_VERSION => CHECKED_FROM + 4,
+            found => return Err(SegmentError::Version { found }),
+        };
+        let records = counts_at + 4 * COUNTS;
+        if header.len() < records {
+            return Err(SegmentError::NotASegment);
         }
         let mut counts = [0; COUNTS];
         for (i, count) in counts.iter_mut().enumerate() {
-            *count = u32_at(bytes, CHECKED_FROM + 4 * i) as usize;
+            *count = u32_at(header, counts_at + 4 * i) as usize;
         }
         let [documents, snippets, terms, dimensions, names @ ..] = counts;
         let [analyzer, encoder, ids, term_texts, postings] = names;
-        let mut next = Sections {
-            end: header,
+        let vectors = usize::from(dimensions > 0);
+        let mut behind = Sections {
+            end: 0,
             fits: dimensions <= MAX_DIMENSIONS,
         };
-        let vectors = usize::from(dimensions > 0);
+        let mut next = Sections {
+            end: records,
+            fits: true,
+        };
         let layout = Self {
+            version,
             documents,
             snippets,
             terms,
@@ -103,16 +131,27 @@ impl Layout {
             ids: next.section(ids, 1),
             term_texts: next.section(term_texts, 1),
             postings: next.section(postings, 1),
-            document_scales: next.section(documents, 4 * vectors),
-            document_vectors: next.section(documents, dimensions),
-            snippet_scales: next.section(snippets, 4 * vectors),
-            snippet_vectors: next.section(snippets, dimensions),
+            document_scales: behind.section(documents, 4 * vectors),
+            document_vectors: behind.section(documents, dimensions),
+            snippet_scales: behind.section(snippets, 4 * vectors),
+            snippet_vectors: behind.section(snippets, dimensions),
         };
-        if next.fits && next.end == bytes.len() {
+        let whole = next.end.checked_add(behind.end);
+        if next.fits && behind.fits && whole.is_some() {
             Ok(layout)
         } else {
             Err(SegmentError::Inconsistent { part: "counts" })
         }
+    }
+
+    /// Bytes in front of the vectors.
+    pub(super) fn index_bytes(&self) -> usize {
+        self.postings.end
+    }
+
+    /// Bytes of the vectors.
+    pub(super) fn vector_bytes(&self) -> usize {
+        self.snippet_vectors.end
     }
 
     pub(super) fn analyzer(&self, bytes: &[u8]) -> Result<Analyzer, SegmentError> {
@@ -176,6 +215,11 @@ impl Record {
         })
     }
 
+    /// Where the id ends, of a record that is not read further.
+    pub(super) fn id_end_of(bytes: &[u8]) -> usize {
+        u32_at(bytes, 28) as usize
+    }
+
     pub(super) fn write(&self, to: &mut Vec<u8>) {
         let (first, second, dated) = match self.when {
             When::Undated { n, sequence } => (n, sequence, 0),
@@ -208,50 +252,4 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let mut number = [0; 8];
     number.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(number)
-}
-
-/// Appends a variable-length integer.
-pub(super) fn write_variable(mut number: u32, to: &mut Vec<u8>) {
-    while number >= 0x80 {
-        to.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    to.push(number as u8);
-}
-
-/// Takes a variable-length integer off the front; `None` where there is no whole one.
-#[inline]
-pub(super) fn read_variable(from: &mut &[u8]) -> Option<u32> {
-    let mut number = 0_u32;
-    let mut shift = 0;
-    loop {
-        let (&byte, rest) = from.split_first()?;
-        *from = rest;
-        if shift == 28 && byte > 0x0f {
-            return None;
-        }
-        number |= u32::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-        shift += 7;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variable_integers_are_read_back() {
-        for number in [0, 1, 127, 128, 300, 1 << 21, u32::MAX] {
-            let mut bytes = Vec::new();
-            write_variable(number, &mut bytes);
-            let mut from = &bytes[..];
-            assert_eq!(read_variable(&mut from), Some(number));
-            assert!(from.is_empty());
-            assert_eq!(read_variable(&mut &bytes[..bytes.len() - 1]), None);
-        }
-        assert_eq!(read_variable(&mut &[0xff; 9][..]), None);
-    }
 }

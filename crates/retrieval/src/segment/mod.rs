@@ -1,39 +1,56 @@
 //! One immutable blob for some documents of one author, searched in place.
 
 mod build;
+mod check;
 mod layout;
 mod merge;
+mod postings;
+mod stored;
 mod when;
 mod write;
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use idiolect_core::Span;
 use jiff::Timestamp;
 
-use layout::{Layout, RECORD_BYTES, Record, TERM_BYTES, read_variable, u32_at};
+use layout::{CHECKED_FROM, HEADER_BYTES, Layout, RECORD_BYTES, Record, TERM_BYTES, u32_at};
+use stored::StoredVectors;
 
 pub use build::{SegmentDocument, Vectors};
 pub use merge::merge;
+pub(crate) use postings::Columns;
+pub(crate) use stored::Rows;
 pub(crate) use when::When;
 
-use crate::{Analyzer, SegmentError};
+use crate::{Analyzer, PastError, SegmentError, TextsError};
 
-/// Version of the format that is written, and the only one that is read.
-pub const SEGMENT_VERSION: u32 = 1;
+/// Version of the format that is written. Version 1 is read, too.
+pub const SEGMENT_VERSION: u32 = 2;
 
 /// A segment that was opened: its bytes, checked, and where in them everything lies. Cloning
 /// shares the bytes.
+///
+/// The bytes are an *index* and, behind it, the *vectors*, which are many times as long and which
+/// only dense rankings need. They can be opened together or the index alone.
 ///
 /// Documents lie in time order, so that a moment's past is a prefix: first those with a date, by
 /// date, then those without, by `n` and sequence. A document's *position* is its place in this
 /// order, from 0. Methods that take a position panic beyond the last.
 #[derive(Debug, Clone)]
-pub struct Segment {
+pub struct Segment(Arc<Opened>);
+
+#[derive(Debug)]
+struct Opened {
+    /// All of it or, at least, the index.
     bytes: Arc<[u8]>,
     layout: Layout,
     analyzer: Analyzer,
     encoder: Option<String>,
+    vectors: StoredVectors,
+    /// Each document's number of terms, taken out of the records when first asked for.
+    lengths: OnceLock<Box<[u32]>>,
 }
 
 /// A segment as far as it still counts.
@@ -46,26 +63,85 @@ pub struct SegmentPart {
 }
 
 impl Segment {
-    /// Opens what [`Segment::build`] or [`merge`] wrote. Costs one pass of the checksum over the
+    /// So many bytes tell how long the index is.
+    pub const HEADER_BYTES: usize = HEADER_BYTES;
+
+    /// Opens what [`Segment::build`] or [`merge`] wrote. Costs one pass of the checksums over the
     /// bytes and one over the tables; postings and vectors are not decoded.
     ///
     /// # Errors
     /// [`SegmentError`] for every other sequence of bytes.
     pub fn open(bytes: impl Into<Arc<[u8]>>) -> Result<Self, SegmentError> {
         let bytes = bytes.into();
-        let layout = Layout::read(&bytes)?;
-        let segment = Self {
+        let layout = Layout::of_header(&bytes)?;
+        let index = layout.index_bytes();
+        if bytes.len() < index {
+            return Err(SegmentError::Checksum);
+        }
+        let vectors = if layout.version == 1 {
+            check_checksum(&bytes)?;
+            StoredVectors::checked(Arc::clone(&bytes), &layout)?
+        } else {
+            check_checksum(&bytes[..index])?;
+            StoredVectors::with_checksum(Arc::clone(&bytes), &bytes, &layout)?
+        };
+        Self::of_checked(bytes, layout, vectors)
+    }
+
+    /// How many of a segment's bytes are its index, by its first [`Self::HEADER_BYTES`]; of a
+    /// segment of version 1, all. The number is not checked yet: compare it with how many bytes
+    /// there are before making room for them.
+    ///
+    /// # Errors
+    /// [`SegmentError::NotASegment`], [`SegmentError::Version`], or
+    /// [`SegmentError::Inconsistent`] where the number would be too great for an address.
+    pub fn index_bytes(header: &[u8]) -> Result<usize, SegmentError> {
+        let layout = Layout::of_header(header)?;
+        Ok(match layout.version {
+            1 => layout.index_bytes() + layout.vector_bytes(),
+            _ => layout.index_bytes(),
+        })
+    }
+
+    /// Opens a segment by its index, the first [`Self::index_bytes`] of it. `read_vectors` gives
+    /// the bytes behind the index; it is called when a dense ranking or a merge first needs them,
+    /// again if it failed, and not at all where there are none.
+    ///
+    /// # Errors
+    /// [`SegmentError`] for bytes that are not the index of a segment.
+    pub fn open_index(
+        index: impl Into<Arc<[u8]>>,
+        read_vectors: impl Fn() -> Result<Arc<[u8]>, TextsError> + Send + Sync + 'static,
+    ) -> Result<Self, SegmentError> {
+        let bytes = index.into();
+        let layout = Layout::of_header(&bytes)?;
+        if layout.version == 1 {
+            return Self::open(bytes);
+        }
+        if bytes.len() != layout.index_bytes() {
+            return Err(SegmentError::Checksum);
+        }
+        check_checksum(&bytes)?;
+        let vectors = StoredVectors::to_be_read(Box::new(read_vectors));
+        Self::of_checked(bytes, layout, vectors)
+    }
+
+    /// `bytes` fit their checksums.
+    fn of_checked(
+        bytes: Arc<[u8]>,
+        layout: Layout,
+        vectors: StoredVectors,
+    ) -> Result<Self, SegmentError> {
+        let opened = Opened {
             analyzer: layout.analyzer(&bytes)?,
             encoder: layout.encoder(&bytes)?,
             bytes,
             layout,
+            vectors,
+            lengths: OnceLock::new(),
         };
-        let inconsistent = |part| move || SegmentError::Inconsistent { part };
-        segment
-            .check_documents()
-            .ok_or_else(inconsistent("documents"))?;
-        segment.check_terms().ok_or_else(inconsistent("terms"))?;
-        Ok(segment)
+        opened.check()?;
+        Ok(Self(Arc::new(opened)))
     }
 
     /// Makes a segment of documents in any order.
@@ -81,44 +157,44 @@ impl Segment {
         build::build(documents, vectors, analyzer)
     }
 
-    /// The bytes it was opened from.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The index's bytes.
+    pub fn index(&self) -> &[u8] {
+        &self.0.bytes[..self.0.layout.index_bytes()]
     }
 
     /// How many documents it holds, removed ones included.
     pub fn documents(&self) -> usize {
-        self.layout.documents
+        self.0.layout.documents
     }
 
     /// How many snippets it holds, those of removed documents included.
     pub fn snippets(&self) -> usize {
-        self.layout.snippets
+        self.0.layout.snippets
     }
 
     /// What made its terms.
     pub fn analyzer(&self) -> Analyzer {
-        self.analyzer
+        self.0.analyzer
     }
 
     /// Identity of the encoder that made its vectors; `None` if it has none.
     pub fn encoder(&self) -> Option<&str> {
-        self.encoder.as_deref()
+        self.0.encoder.as_deref()
     }
 
     /// Length of its vectors; 0 if it has none.
     pub fn dimensions(&self) -> usize {
-        self.layout.dimensions
+        self.0.layout.dimensions
     }
 
     /// Position of the document with this id.
     pub fn position(&self, id: &str) -> Option<usize> {
-        (0..self.documents()).find(|&at| self.id_bytes(at) == id.as_bytes())
+        self.0.position(id.as_bytes())
     }
 
     /// Id of the document at `position`.
     pub fn id(&self, position: usize) -> &str {
-        std::str::from_utf8(self.id_bytes(position)).unwrap_or_default()
+        std::str::from_utf8(self.0.id_bytes(position)).unwrap_or_default()
     }
 
     /// Date of the document at `position`.
@@ -152,63 +228,116 @@ impl Segment {
     }
 
     pub(crate) fn when(&self, position: usize) -> When {
-        self.record(position).when
+        self.0.record(position).when
     }
 
     /// Number of terms of the document at `position`.
     pub(crate) fn length(&self, position: usize) -> u32 {
-        self.record(position).length
+        self.0.record(position).length
+    }
+
+    /// Number of terms of every document, by position.
+    pub(crate) fn lengths(&self) -> &[u32] {
+        self.0.lengths.get_or_init(|| {
+            let lengths = (0..self.documents()).map(|position| self.length(position));
+            lengths.collect()
+        })
     }
 
     /// Bytes of the content of the document at `position`.
     pub(crate) fn content_bytes(&self, position: usize) -> usize {
-        self.record(position).content as usize
+        self.0.record(position).content as usize
     }
 
     /// Which of the segment's snippets are those of the document at `position`.
     pub(crate) fn snippet_indices(&self, position: usize) -> Range<usize> {
-        let start = self.end_before(position, |record| record.snippets_end);
-        start..self.record(position).snippets_end as usize
+        let ends = |record: &Record| record.snippets_end;
+        self.0.end_before(position, ends)..self.0.record(position).snippets_end as usize
     }
 
-    /// Documents that have `term`, by position, and how often they have it.
-    pub(crate) fn postings(&self, term: &str) -> Postings<'_> {
-        let at = partition_point(self.layout.terms, |at| self.term(at) < term.as_bytes());
-        if at < self.layout.terms && self.term(at) == term.as_bytes() {
-            self.postings_of(at)
-        } else {
-            Postings {
-                bytes: &[],
-                next: Some(0),
-            }
+    /// How many snippets the documents in front of `position` have.
+    pub(crate) fn snippets_before(&self, position: usize) -> usize {
+        self.0.end_before(position, |record| record.snippets_end)
+    }
+
+    /// Appends the documents below `cut` that have `term`, by position, and how often they have it.
+    pub(crate) fn postings(&self, term: &str, cut: usize, to: &mut Columns) {
+        let term = term.as_bytes();
+        let at = partition_point(self.terms(), |at| self.term(at) < term);
+        if at < self.terms() && self.term(at) == term {
+            self.postings_of(at, cut, to);
         }
     }
 
-    /// 8-bit numbers of the vector of the document at `position`, and their scale.
-    pub(crate) fn document_vector(&self, position: usize) -> (&[u8], f32) {
-        let layout = &self.layout;
-        self.vector(&layout.document_vectors, &layout.document_scales, position)
+    /// Vectors of the documents, by position.
+    ///
+    /// # Errors
+    /// [`PastError::Vectors`] where they cannot be read, [`PastError::Segment`] where they are not
+    /// those that were written.
+    pub(crate) fn document_rows(&self) -> Result<Rows<'_>, PastError> {
+        let layout = &self.0.layout;
+        let bytes = self.0.vector_bytes()?;
+        Ok(Rows {
+            scales: &bytes[layout.document_scales.clone()],
+            values: &bytes[layout.document_vectors.clone()],
+            dimensions: layout.dimensions,
+        })
     }
 
-    /// The same for a snippet of the segment.
-    pub(crate) fn snippet_vector(&self, index: usize) -> (&[u8], f32) {
-        let layout = &self.layout;
-        self.vector(&layout.snippet_vectors, &layout.snippet_scales, index)
+    /// Vectors of the segment's snippets.
+    ///
+    /// # Errors
+    /// As [`Self::document_rows`].
+    pub(crate) fn snippet_rows(&self) -> Result<Rows<'_>, PastError> {
+        let layout = &self.0.layout;
+        let bytes = self.0.vector_bytes()?;
+        Ok(Rows {
+            scales: &bytes[layout.snippet_scales.clone()],
+            values: &bytes[layout.snippet_vectors.clone()],
+            dimensions: layout.dimensions,
+        })
+    }
+
+    fn snippet_end(&self, index: usize) -> usize {
+        self.0.snippet_end(index)
+    }
+
+    fn terms(&self) -> usize {
+        self.0.layout.terms
+    }
+
+    fn term(&self, at: usize) -> &[u8] {
+        self.0.term(at)
+    }
+
+    /// Appends the postings below `cut` of the term at that place.
+    fn postings_of(&self, at: usize, cut: usize, to: &mut Columns) {
+        let cut = cut.min(self.documents()) as u32;
+        to.read(self.0.posting_bytes(at), self.0.layout.version, cut);
+    }
+}
+
+impl Opened {
+    fn position(&self, id: &[u8]) -> Option<usize> {
+        let ids = &self.bytes[self.layout.ids.clone()];
+        let records = &self.bytes[self.layout.records.clone()];
+        let mut start = 0;
+        records.chunks_exact(RECORD_BYTES).position(|record| {
+            let end = Record::id_end_of(record);
+            let is_it = end - start == id.len() && &ids[start..end] == id;
+            start = end;
+            is_it
+        })
+    }
+
+    fn vector_bytes(&self) -> Result<&[u8], PastError> {
+        self.vectors.bytes(&self.bytes, &self.layout)
     }
 
     fn id_bytes(&self, position: usize) -> &[u8] {
         let ids = &self.bytes[self.layout.ids.clone()];
         let start = self.end_before(position, |record| record.id_end);
         &ids[start..self.record(position).id_end as usize]
-    }
-
-    fn vector(&self, values: &Range<usize>, scales: &Range<usize>, at: usize) -> (&[u8], f32) {
-        let start = values.start + at * self.layout.dimensions;
-        let scale = u32_at(&self.bytes, scales.start + 4 * at);
-        (
-            &self.bytes[start..start + self.layout.dimensions],
-            f32::from_bits(scale),
-        )
     }
 
     fn record(&self, position: usize) -> Record {
@@ -239,19 +368,12 @@ impl Segment {
         u32_at(&self.bytes, self.layout.snippet_ends.start + 4 * index) as usize
     }
 
-    fn terms(&self) -> usize {
-        self.layout.terms
-    }
-
     fn term(&self, at: usize) -> &[u8] {
         &self.bytes[self.layout.term_texts.clone()][self.term_range(at, 0)]
     }
 
-    fn postings_of(&self, at: usize) -> Postings<'_> {
-        Postings {
-            bytes: &self.bytes[self.layout.postings.clone()][self.term_range(at, 4)],
-            next: Some(0),
-        }
+    fn posting_bytes(&self, at: usize) -> &[u8] {
+        &self.bytes[self.layout.postings.clone()][self.term_range(at, 4)]
     }
 
     fn term_range(&self, at: usize, field: usize) -> Range<usize> {
@@ -263,82 +385,14 @@ impl Segment {
         };
         at.checked_sub(1).map_or(0, end_of)..end_of(at)
     }
-
-    /// Records can be read, are in order, and point inside the ids and snippets.
-    fn check_documents(&self) -> Option<()> {
-        let ids = std::str::from_utf8(&self.bytes[self.layout.ids.clone()]).ok()?;
-        let mut last: Option<Record> = None;
-        for position in 0..self.documents() {
-            let record = self.try_record(position)?;
-            let (id_start, first_snippet) =
-                last.map_or((0, 0), |last| (last.id_end, last.snippets_end));
-            let in_order =
-                last.is_none_or(|last| last.when.stored_order() <= record.when.stored_order());
-            let date_exists = !record.when.is_dated() || record.when.date().is_some();
-            let id_is_text =
-                id_start <= record.id_end && ids.is_char_boundary(record.id_end as usize);
-            if !(in_order && date_exists && id_is_text) {
-                return None;
-            }
-            self.check_snippets(first_snippet..record.snippets_end, record.content)?;
-            last = Some(record);
-        }
-        let (ids_end, snippets_end) = last.map_or((0, 0), |last| (last.id_end, last.snippets_end));
-        (ids_end as usize == ids.len() && snippets_end as usize == self.snippets()).then_some(())
-    }
-
-    /// Snippets of one document tile its content.
-    fn check_snippets(&self, indices: Range<u32>, content: u32) -> Option<()> {
-        if indices.start > indices.end || indices.end as usize > self.snippets() {
-            return None;
-        }
-        let mut start = 0;
-        for index in indices {
-            let end = self.snippet_end(index as usize);
-            if end <= start {
-                return None;
-            }
-            start = end;
-        }
-        (start == content as usize).then_some(())
-    }
-
-    /// Terms are in order, and they and their postings fill their parts of the bytes.
-    fn check_terms(&self) -> Option<()> {
-        let texts = std::str::from_utf8(&self.bytes[self.layout.term_texts.clone()]).ok()?;
-        let mut last = 0..0;
-        let mut postings_end = 0;
-        for at in 0..self.terms() {
-            let text = self.term_range(at, 0);
-            let postings = self.term_range(at, 4);
-            // Slicing by `get` fails at an end that is too far, too early or inside a character.
-            let in_order = at == 0 || texts.get(last) < texts.get(text.clone());
-            if !in_order || texts.get(text.clone()).is_none() || postings.start > postings.end {
-                return None;
-            }
-            postings_end = postings.end;
-            last = text;
-        }
-        (last.end == texts.len() && postings_end == self.layout.postings.len()).then_some(())
-    }
 }
 
-/// Pairs of position and frequency, by ascending position. Ends early where bytes are malformed.
-pub(crate) struct Postings<'a> {
-    bytes: &'a [u8],
-    /// What the next difference is added to; `None` behind the greatest number.
-    next: Option<u32>,
-}
-
-impl Iterator for Postings<'_> {
-    type Item = (usize, u32);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let position = self.next?.checked_add(read_variable(&mut self.bytes)?)?;
-        let frequency = read_variable(&mut self.bytes)?;
-        self.next = position.checked_add(1);
-        Some((position as usize, frequency))
+/// That of the index or, in version 1, of everything.
+fn check_checksum(bytes: &[u8]) -> Result<(), SegmentError> {
+    if u32_at(bytes, CHECKED_FROM - 4) == crc32fast::hash(&bytes[CHECKED_FROM..]) {
+        Ok(())
+    } else {
+        Err(SegmentError::Checksum)
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 
-use super::layout::{CHECKED_FROM, MAGIC, Record, write_variable};
-use super::{SEGMENT_VERSION, When};
+use super::layout::{CHECKED_FROM, HEADER_BYTES, MAGIC, Record, VECTORS_CHECKSUM};
+use super::{SEGMENT_VERSION, When, postings};
 use crate::vectors::Quantized;
 use crate::{Analyzer, SegmentError};
 
@@ -57,17 +57,12 @@ impl Draft<'_> {
             };
             record.write(&mut records);
         }
-        let (mut term_ends, mut texts, mut postings) = (Vec::new(), String::new(), Vec::new());
+        let (mut term_ends, mut texts, mut columns) = (Vec::new(), String::new(), Vec::new());
         for (term, documents) in &terms {
             texts.push_str(term);
-            let mut next = 0;
-            for &(position, frequency) in documents {
-                write_variable(position - next, &mut postings);
-                write_variable(frequency, &mut postings);
-                next = position + 1;
-            }
+            postings::write(documents, &mut columns);
             term_ends.extend(count(texts.len(), "bytes of terms")?.to_le_bytes());
-            term_ends.extend(count(postings.len(), "bytes of postings")?.to_le_bytes());
+            term_ends.extend(count(columns.len(), "bytes of postings")?.to_le_bytes());
         }
         let analyzer = self.analyzer.to_string();
         let (encoder, dimensions) = self.encoder.unwrap_or_default();
@@ -75,7 +70,8 @@ impl Draft<'_> {
         let mut bytes = Vec::new();
         bytes.extend(MAGIC);
         bytes.extend(SEGMENT_VERSION.to_le_bytes());
-        bytes.extend([0; 4]);
+        // Both checksums.
+        bytes.extend([0; 8]);
         for (number, unit) in [
             (self.documents.len(), "documents"),
             (snippet_ends.len(), "snippets"),
@@ -85,10 +81,11 @@ impl Draft<'_> {
             (encoder.len(), "bytes of names"),
             (ids.len(), "bytes of ids"),
             (texts.len(), "bytes of terms"),
-            (postings.len(), "bytes of postings"),
+            (columns.len(), "bytes of postings"),
         ] {
             bytes.extend(count(number, unit)?.to_le_bytes());
         }
+        debug_assert_eq!(bytes.len(), HEADER_BYTES);
         bytes.extend(records);
         bytes.extend(snippet_ends.iter().flat_map(|end| end.to_le_bytes()));
         bytes.extend(term_ends);
@@ -96,9 +93,12 @@ impl Draft<'_> {
         bytes.extend(encoder.as_bytes());
         bytes.extend(ids.as_bytes());
         bytes.extend(texts.as_bytes());
-        bytes.extend(postings);
+        bytes.extend(columns);
+        let index_bytes = bytes.len();
         self.write_vectors(&mut bytes);
-        let checksum = crc32fast::hash(&bytes[CHECKED_FROM..]);
+        let checksum = crc32fast::hash(&bytes[index_bytes..]);
+        bytes[VECTORS_CHECKSUM..VECTORS_CHECKSUM + 4].copy_from_slice(&checksum.to_le_bytes());
+        let checksum = crc32fast::hash(&bytes[CHECKED_FROM..index_bytes]);
         bytes[CHECKED_FROM - 4..CHECKED_FROM].copy_from_slice(&checksum.to_le_bytes());
         Ok(bytes)
     }

@@ -7,8 +7,9 @@ use idiolect_retrieval::{
 };
 use proptest::prelude::*;
 
-/// Where the checksum lies, and behind it what it covers.
+/// Where the index's checksum lies, and behind it what it covers.
 const CHECKSUM: std::ops::Range<usize> = 12..16;
+const VECTORS_CHECKSUM: std::ops::Range<usize> = 16..20;
 
 fn some_documents() -> Vec<Document> {
     let text = |i: usize| "The sea and the boat. A letter! ".repeat(9 * i) + "Gull.";
@@ -24,7 +25,13 @@ fn some_documents() -> Vec<Document> {
 }
 
 fn with_right_checksum(mut bytes: Vec<u8>) -> Vec<u8> {
-    let checksum = crc32fast::hash(&bytes[CHECKSUM.end..]);
+    let index = Segment::index_bytes(&bytes).unwrap_or(bytes.len());
+    let index = index.clamp(CHECKSUM.end, bytes.len());
+    let checksum = crc32fast::hash(&bytes[index..]);
+    if index >= Segment::HEADER_BYTES {
+        bytes[VECTORS_CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
+    }
+    let checksum = crc32fast::hash(&bytes[CHECKSUM.end..index]);
     bytes[CHECKSUM].copy_from_slice(&checksum.to_le_bytes());
     bytes
 }
@@ -73,6 +80,11 @@ fn every_flipped_bit_is_noticed() {
                 8..12 => assert!(
                     matches!(error, SegmentError::Version { found } if found != SEGMENT_VERSION)
                 ),
+                // Counts decide where the checksum ends.
+                20..56 => assert!(matches!(
+                    error,
+                    SegmentError::Checksum | SegmentError::Inconsistent { .. }
+                )),
                 _ => assert_eq!(error, SegmentError::Checksum),
             }
         }
@@ -235,10 +247,87 @@ fn segments_of_different_kinds_are_not_merged() {
     let empty = part(segment(&documents, &[], Analyzer::Plain));
     assert_eq!(
         merge(&[empty, english.clone()]).unwrap(),
-        english.segment.bytes()
+        segment(&documents, &[0], Analyzer::English)
     );
     let nothing = Segment::open(merge(&[]).unwrap()).unwrap();
     assert_eq!(nothing.documents(), 0);
+}
+
+#[test]
+fn an_index_is_opened_without_its_vectors() {
+    use idiolect_core::Ranking;
+    use idiolect_retrieval::{Bm25, Past, PastError, Query};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    let documents = some_documents();
+    let bytes = segment(&documents, &[0, 1, 2, 3], Analyzer::English);
+    let index_bytes = Segment::index_bytes(&bytes[..Segment::HEADER_BYTES]).unwrap();
+    let (index, vectors) = bytes.split_at(index_bytes);
+    let vectors: Arc<[u8]> = vectors.into();
+    let read = Arc::new(AtomicUsize::new(0));
+    let opened = |vectors: Option<Arc<[u8]>>| {
+        let read = Arc::clone(&read);
+        Segment::open_index(index, move || {
+            read.fetch_add(1, Ordering::Relaxed);
+            vectors.clone().ok_or_else(|| "gone".into())
+        })
+        .unwrap()
+    };
+    let past_of = |segment: &Segment| {
+        let part = SegmentPart {
+            segment: segment.clone(),
+            removed: Vec::new(),
+        };
+        past(&documents, vec![part], &Before::Now).unwrap()
+    };
+    let vector = [1.0; 8];
+    let query = Query {
+        text: "sea letter",
+        vector: Some(&vector),
+    };
+    let ask = |past: &dyn Past, ranking| past.rank(&query, ranking, &Bm25::default(), 9);
+
+    let good = past_of(&opened(Some(Arc::clone(&vectors))));
+    assert_eq!(ask(&good, Ranking::DocBm25).unwrap().len(), 3);
+    assert_eq!(ask(&good, Ranking::Recent).unwrap().len(), 4);
+    assert_eq!(good.encoder(), Some("word-counts"));
+    assert_eq!(read.load(Ordering::Relaxed), 0);
+    let whole = past(&documents, vec![part(bytes.clone())], &Before::Now).unwrap();
+    assert_eq!(answers(&good, "sea letter"), answers(&whole, "sea letter"));
+    assert_eq!(read.load(Ordering::Relaxed), 1);
+
+    let gone = opened(None);
+    let damaged = vectors.iter().map(|byte| !byte).collect();
+    let (damaged, short) = (opened(Some(damaged)), opened(Some(vectors[1..].into())));
+    for (segment, merged) in [
+        (&gone, SegmentError::VectorsUnread),
+        (&damaged, SegmentError::Checksum),
+        (&short, SegmentError::Checksum),
+    ] {
+        let past = past_of(segment);
+        assert_eq!(ask(&past, Ranking::DocBm25).unwrap().len(), 3);
+        for ranking in [Ranking::DocDense, Ranking::Snippet, Ranking::DocBySnippet] {
+            assert!(matches!(
+                ask(&past, ranking),
+                Err(PastError::Vectors(_) | PastError::Segment(SegmentError::Checksum))
+            ));
+        }
+        let part = SegmentPart {
+            segment: segment.clone(),
+            removed: vec![0],
+        };
+        assert_eq!(merge(&[part]), Err(merged));
+    }
+
+    for wrong in [0, 16, index_bytes - 1] {
+        assert!(Segment::open_index(&index[..wrong], || unreachable!()).is_err());
+    }
+    assert!(Segment::open_index(&*bytes, || unreachable!()).is_err());
+    let first_edition = include_bytes!("../data/segment_v1.bin");
+    let header = &first_edition[..Segment::HEADER_BYTES];
+    assert_eq!(Segment::index_bytes(header), Ok(first_edition.len()));
+    assert!(Segment::open_index(&first_edition[..], || unreachable!()).is_ok());
 }
 
 /// Bytes of format 1 as they were first written: they must be readable for ever.
