@@ -7,10 +7,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde::Serialize;
 
 use crate::documents::AuthorSummary;
+use crate::files::Turn;
 use crate::past::Latest;
 use crate::schema::{self, Access};
 use crate::segments::{self, Cut, Unindexed};
-use crate::{Error, documents, files};
+use crate::{Damage, Error, FORMAT_VERSION, documents, files, upgrade};
 
 /// What somebody wrote, or a hundred thousand people, in one SQLite file in a folder of its own.
 ///
@@ -20,32 +21,40 @@ pub struct Archive {
     pub(crate) dir: PathBuf,
     pub(crate) connection: Connection,
     pub(crate) latest: RefCell<Option<Latest>>,
+    /// How long to wait for others.
+    patience: Duration,
+    /// Kept between changes by one who asked for it.
+    turn: Option<Turn>,
+    kept_copy: Option<PathBuf>,
 }
 
 impl Archive {
     /// Opens the archive in `dir`; makes folder and archive where there are none, readable by
-    /// their owner alone.
+    /// their owner alone. One of an earlier format is upgraded, after a copy was made of it: see
+    /// [`Archive::kept_copy`].
     ///
     /// # Errors
     /// [`Error::NewerVersion`], [`Error::NotAnArchive`], [`Error::Permission`], [`Error::Damaged`].
     pub fn create_or_open(dir: &Path) -> Result<Self, Error> {
-        Ok(Self::over(dir, schema::create_or_open(dir)?))
+        Self::upgraded(dir, schema::create_or_open(dir)?)
     }
 
-    /// Opens the archive in `dir` to read and to write.
+    /// Opens the archive in `dir` to read and to write. One of an earlier format is upgraded, as by
+    /// [`Archive::create_or_open`].
     ///
     /// # Errors
     /// [`Error::NotFound`], and those of [`Archive::create_or_open`].
     pub fn open(dir: &Path) -> Result<Self, Error> {
-        Ok(Self::over(dir, schema::open(dir, Access::Write)?))
+        Self::upgraded(dir, schema::open(dir, Access::Write)?)
     }
 
-    /// Opens the archive in `dir` to read only; works where nothing may be written.
+    /// Opens the archive in `dir` to read only; works where nothing may be written, and with every
+    /// format that this version can upgrade.
     ///
     /// # Errors
     /// [`Error::NotFound`], and those of [`Archive::create_or_open`].
     pub fn open_read_only(dir: &Path) -> Result<Self, Error> {
-        Ok(Self::over(dir, schema::open(dir, Access::Read)?))
+        Ok(Self::over(dir, schema::open(dir, Access::Read)?.0))
     }
 
     /// The folder it lies in.
@@ -53,13 +62,43 @@ impl Archive {
         &self.dir
     }
 
+    /// Where the archive lies as it was before this opening upgraded it; `None` if there was
+    /// nothing to upgrade. The copy has everything that was in the archive, and is deleted when
+    /// something is to be removed from it.
+    pub fn kept_copy(&self) -> Option<&Path> {
+        self.kept_copy.as_deref()
+    }
+
     /// Sets how long writing waits for another process to finish before it fails with
     /// [`Error::Locked`]; a minute at first.
     ///
     /// # Errors
     /// None that is known; SQLite's.
-    pub fn wait_at_most(&self, time: Duration) -> Result<(), Error> {
-        Ok(self.connection.busy_timeout(time)?)
+    pub fn wait_at_most(&mut self, time: Duration) -> Result<(), Error> {
+        self.patience = time;
+        Ok(self.connection.busy_timeout(time.min(LONGEST_WAIT))?)
+    }
+
+    /// Waits until no other process is in the middle of an import or another change of several
+    /// steps; from then on others wait until this archive is dropped. `waiting` is called once if
+    /// it is not free at once. Without this, every single change waits for its own turn.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] where it does not get free within [`Archive::wait_at_most`].
+    pub fn take_turn(&mut self, waiting: &mut dyn FnMut()) -> Result<(), Error> {
+        if self.turn.is_none() {
+            self.turn = Some(files::take_turn(&self.dir, self.patience, waiting)?);
+        }
+        Ok(())
+    }
+
+    /// The one author of what it holds; `None` where there are several, or nobody. Takes no longer
+    /// with many documents, as [`Archive::authors`] does.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read.
+    pub fn only_author(&self) -> Result<Option<String>, Error> {
+        documents::only_author(&self.connection)
     }
 
     /// Who wrote what it holds, by name.
@@ -140,14 +179,16 @@ impl Archive {
     /// # Errors
     /// Whatever keeps the archive from being written.
     pub fn erase(&mut self) -> Result<bool, Error> {
-        self.latest.replace(None);
-        self.connection.execute_batch("VACUUM")?;
-        self.connection.busy_timeout(WAIT_TO_ERASE)?;
-        let busy: bool =
-            self.connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        self.connection.busy_timeout(schema::WAIT)?;
-        Ok(!busy)
+        self.in_turn(|archive| {
+            archive.latest.replace(None);
+            let connection = &archive.connection;
+            connection.execute_batch("VACUUM")?;
+            connection.busy_timeout(WAIT_TO_ERASE)?;
+            let busy: bool =
+                connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+            connection.busy_timeout(archive.patience.min(LONGEST_WAIT))?;
+            Ok(!busy)
+        })
     }
 
     /// Deletes the archive in `dir` and nothing else, and the folder where nothing else is in it.
@@ -157,8 +198,9 @@ impl Archive {
     /// [`Error::NotFound`]; [`Error::NotAnArchive`] where the file was not made by this software;
     /// [`Error::Locked`] while another process writes.
     pub fn purge(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+        let _turn = files::take_turn(dir, Duration::ZERO, &mut || {})?;
         match schema::open(dir, Access::Write) {
-            Ok(mut connection) => {
+            Ok((mut connection, _)) => {
                 connection.busy_timeout(Duration::ZERO)?;
                 connection
                     .transaction_with_behavior(TransactionBehavior::Immediate)?
@@ -168,7 +210,11 @@ impl Archive {
                 return Err(Error::NotFound { dir });
             }
             // What was begun, what a later version wrote and what is broken is ours all the same.
-            Err(Error::NotFound { .. } | Error::NewerVersion { .. }) => {}
+            Err(
+                Error::NotFound { .. }
+                | Error::NewerVersion { .. }
+                | Error::Damaged(Damage::LogAlone { .. }),
+            ) => {}
             Err(Error::Damaged(_)) if schema::is_marked(&files::database(dir)) => {}
             Err(other) => return Err(other),
         }
@@ -180,13 +226,38 @@ impl Archive {
         &mut self,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.latest.replace(None);
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let outcome = work(&transaction)?;
-        transaction.commit()?;
-        Ok(outcome)
+        self.in_turn(|archive| {
+            archive.latest.replace(None);
+            let transaction = archive
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let outcome = work(&transaction)?;
+            transaction.commit()?;
+            Ok(outcome)
+        })
+    }
+
+    /// Runs `work` while other processes that want to write wait.
+    pub(crate) fn in_turn<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.turn.is_some() {
+            return work(self);
+        }
+        self.take_turn(&mut || {})?;
+        let outcome = work(self);
+        self.turn = None;
+        outcome
+    }
+
+    /// The archive behind a connection that may write, in this version's format.
+    fn upgraded(dir: &Path, (connection, format): (Connection, i64)) -> Result<Self, Error> {
+        let mut archive = Self::over(dir, connection);
+        if format != FORMAT_VERSION {
+            archive.kept_copy = archive.in_turn(upgrade::upgrade)?;
+        }
+        Ok(archive)
     }
 
     fn over(dir: &Path, connection: Connection) -> Self {
@@ -194,6 +265,9 @@ impl Archive {
             dir: dir.to_owned(),
             connection,
             latest: RefCell::new(None),
+            patience: schema::WAIT,
+            turn: None,
+            kept_copy: None,
         }
     }
 }
@@ -208,6 +282,9 @@ pub struct Rebuilt {
     /// How many snippets they have.
     pub snippets: usize,
 }
+
+/// SQLite counts in milliseconds, and no further than this.
+const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// How long to wait for readers before old bytes are left in the log.
 const WAIT_TO_ERASE: Duration = Duration::from_secs(2);

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::{Archive, Damage, Error, FORMAT_VERSION, files, segments};
+use crate::segments::Extent;
+use crate::{Archive, Damage, Error, files, schema, segments};
 
 /// The state of an archive. Names no author and quotes no document: safe to show to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -74,7 +75,7 @@ impl Archive {
         }
         let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get(0));
         Ok(Report {
-            format_version: FORMAT_VERSION,
+            format_version: schema::format(&self.connection)?,
             bytes: files::existing(&self.dir)
                 .iter()
                 .filter_map(|path| path.metadata().ok())
@@ -129,7 +130,7 @@ impl Archive {
             let stored: BTreeSet<String> = ids
                 .query_map([key], |row| row.get(0))?
                 .collect::<Result<_, _>>()?;
-            match segments::load(&self.connection, key, &name) {
+            match segments::load(&self.connection, key, &name, Extent::Whole) {
                 Ok(held) if segments::ids(&held).into_iter().eq(&stored) => {}
                 Ok(_)
                 | Err(Error::Damaged(Damage::Segment { .. } | Damage::Disagreement { .. })) => {

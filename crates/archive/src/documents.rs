@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::Error;
+use crate::texts::{Packer, unpack};
+use crate::{Damage, Error};
 
 /// What the archive holds of one author.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -33,8 +34,8 @@ pub(crate) struct Stored {
 }
 
 /// The columns that [`read`] reads, of `documents` joined with `authors`.
-const COLUMNS: &str = "d.id, a.name, d.date, d.n, d.title, d.text, d.kind, d.thread, d.recipient, d.key \
-     FROM documents d JOIN authors a ON a.key = d.author";
+const COLUMNS: &str = "d.id, a.name, d.date, d.n, d.title, d.text, d.kind, d.thread, d.recipient, d.key, \
+     d.characters, d.content_hash, d.author FROM documents d JOIN authors a ON a.key = d.author";
 
 pub(crate) fn authors(connection: &Connection) -> Result<Vec<AuthorSummary>, Error> {
     let mut statement = connection.prepare_cached(
@@ -53,6 +54,17 @@ pub(crate) fn authors(connection: &Connection) -> Result<Vec<AuthorSummary>, Err
     Ok(found.collect::<Result<_, _>>()?)
 }
 
+pub(crate) fn only_author(connection: &Connection) -> Result<Option<String>, Error> {
+    let mut statement = connection.prepare_cached(
+        "SELECT name FROM authors a
+         WHERE EXISTS (SELECT 1 FROM documents d WHERE d.author = a.key) LIMIT 2",
+    )?;
+    let mut names: Vec<String> = statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(names.pop().filter(|_| names.is_empty()))
+}
+
 /// The author's key; an error with similar names where there is none of that name.
 pub(crate) fn author_key(connection: &Connection, author: &str) -> Result<i64, Error> {
     let key = connection
@@ -62,13 +74,17 @@ pub(crate) fn author_key(connection: &Connection, author: &str) -> Result<i64, E
         )?
         .query_row([author], |row| row.get(0))
         .optional()?;
-    match key {
-        Some(key) => Ok(key),
-        None => Err(Error::UnknownAuthor {
-            author: author.to_owned(),
-            nearest: nearest(author, authors(connection)?),
-        }),
+    if let Some(key) = key {
+        return Ok(key);
     }
+    let names: Vec<String> = connection
+        .prepare("SELECT name FROM authors")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Err(Error::UnknownAuthor {
+        author: author.to_owned(),
+        nearest: nearest(author, names),
+    })
 }
 
 /// The one document of that id, of that author or of anyone.
@@ -82,10 +98,12 @@ pub(crate) fn find(
         return of_key(connection, key, id)?.ok_or_else(|| unknown(id, author));
     }
     let sql = format!("SELECT {COLUMNS} WHERE d.id = ?1 ORDER BY a.name");
-    let mut found: Vec<Document> = connection
-        .prepare_cached(&sql)?
-        .query_map([id], |row| read(row).map(|stored| stored.document))?
-        .collect::<Result<_, _>>()?;
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([id])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?.document);
+    }
     if found.len() > 1 {
         return Err(Error::AmbiguousDocument {
             id: id.to_owned(),
@@ -108,13 +126,27 @@ pub(crate) fn of_key(
     author: i64,
     id: &str,
 ) -> Result<Option<Document>, Error> {
-    let sql = format!("SELECT {COLUMNS} WHERE d.author = ?1 AND d.id = ?2");
-    Ok(connection
-        .prepare_cached(&sql)?
-        .query_row(params![author, id], |row| {
-            read(row).map(|stored| stored.document)
-        })
-        .optional()?)
+    let key: Option<i64> = connection
+        .prepare_cached("SELECT key FROM documents WHERE author = ?1 AND id = ?2")?
+        .query_row(params![author, id], |row| row.get(0))
+        .optional()?;
+    let Some(key) = key else { return Ok(None) };
+    // What the row itself says, not the index: a damaged one may point at another's document.
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {COLUMNS} WHERE d.key = ?1"))?;
+    let mut rows = statement.query([key])?;
+    let Some(row) = rows.next()? else {
+        return Err(Error::Damaged(Damage::Value("document")));
+    };
+    let found = read(row)?.document;
+    if row.get::<_, i64>(12)? == author && found.id == id {
+        Ok(Some(found))
+    } else {
+        Err(Error::Damaged(Damage::Document {
+            author: found.author,
+            id: id.to_owned(),
+        }))
+    }
 }
 
 /// Keys of all authors.
@@ -158,9 +190,12 @@ pub(crate) fn set_snippets(
 pub(crate) fn of_author(connection: &Connection, author: i64) -> Result<Vec<Stored>, Error> {
     let sql = format!("SELECT {COLUMNS} WHERE d.author = ?1 ORDER BY d.key");
     let mut statement = connection.prepare_cached(&sql)?;
-    Ok(statement
-        .query_map([author], read)?
-        .collect::<Result<_, _>>()?)
+    let mut rows = statement.query([author])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
 }
 
 /// Visits every document in the order of import.
@@ -172,7 +207,7 @@ pub(crate) fn each<E: From<Error>>(
     let mut statement = connection.prepare(&sql).map_err(Error::from)?;
     let mut rows = statement.query([]).map_err(Error::from)?;
     while let Some(row) = rows.next().map_err(Error::from)? {
-        visit(&read(row).map_err(Error::from)?.document)?;
+        visit(&read(row)?.document)?;
     }
     Ok(())
 }
@@ -187,7 +222,12 @@ pub(crate) struct NewRow<'a> {
 
 impl NewRow<'_> {
     /// Writes a document of an author who has none of its id; gives its key.
-    pub(crate) fn insert(&self, connection: &Connection, author: i64) -> Result<i64, Error> {
+    pub(crate) fn insert(
+        &self,
+        connection: &Connection,
+        author: i64,
+        packer: &mut Packer,
+    ) -> Result<i64, Error> {
         let mut statement = connection.prepare_cached(
             "INSERT INTO documents (author, id, date, n, source, content_hash, characters, snippets,
                  kind, thread, recipient, title, text)
@@ -207,12 +247,17 @@ impl NewRow<'_> {
             document.thread,
             document.to,
             document.title,
-            document.text,
+            packer.pack(&document.text)?,
         ])?)
     }
 
     /// Writes over the document of that key.
-    pub(crate) fn replace(&self, connection: &Connection, key: i64) -> Result<(), Error> {
+    pub(crate) fn replace(
+        &self,
+        connection: &Connection,
+        key: i64,
+        packer: &mut Packer,
+    ) -> Result<(), Error> {
         let mut statement = connection.prepare_cached(
             "UPDATE documents SET date = ?2, n = ?3, source = ?4, content_hash = ?5, characters = ?6,
                  snippets = ?7, kind = ?8, thread = ?9, recipient = ?10, title = ?11, text = ?12
@@ -231,7 +276,7 @@ impl NewRow<'_> {
             document.thread,
             document.to,
             document.title,
-            document.text,
+            packer.pack(&document.text)?,
         ])?;
         Ok(())
     }
@@ -264,22 +309,29 @@ pub(crate) fn content_hash(document: &Document) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-/// Reads the columns [`COLUMNS`].
-pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    Ok(Stored {
-        document: Document {
-            id: row.get(0)?,
-            author: row.get(1)?,
-            date: date(row, 2)?,
-            n: row.get(3)?,
-            title: row.get(4)?,
-            text: row.get(5)?,
-            kind: row.get(6)?,
-            thread: row.get(7)?,
-            to: row.get(8)?,
-        },
-        key: row.get(9)?,
-    })
+/// Reads the columns [`COLUMNS`], and makes sure that they are what was stored.
+fn read(row: &Row<'_>) -> Result<Stored, Error> {
+    let characters: usize = row.get(10)?;
+    let document = Document {
+        id: row.get(0)?,
+        author: row.get(1)?,
+        date: date(row, 2)?,
+        n: row.get(3)?,
+        title: row.get(4)?,
+        text: unpack(row.get_ref(5)?, characters)?,
+        kind: row.get(6)?,
+        thread: row.get(7)?,
+        to: row.get(8)?,
+    };
+    let key = row.get(9)?;
+    if row.get_ref(11)?.as_blob_or_null().ok().flatten() == Some(&content_hash(&document)) {
+        Ok(Stored { key, document })
+    } else {
+        Err(Error::Damaged(Damage::Document {
+            author: document.author,
+            id: document.id,
+        }))
+    }
 }
 
 /// A moment as it is stored: as long whatever its digits, so that texts sort as times do.
@@ -310,11 +362,11 @@ fn characters(document: &Document) -> i64 {
 const NEAREST: usize = 3;
 
 /// Names that somebody who typed `wanted` may have meant: few edits away, or longer forms of it.
-fn nearest(wanted: &str, authors: Vec<AuthorSummary>) -> Vec<String> {
+fn nearest(wanted: &str, authors: Vec<String>) -> Vec<String> {
     let wanted = wanted.to_lowercase();
     let most_edits = (wanted.chars().count() / 3).max(2);
     let mut found: BTreeSet<(usize, String)> = BTreeSet::new();
-    for AuthorSummary { author, .. } in authors {
+    for author in authors {
         let name = author.to_lowercase();
         let edits = if !wanted.is_empty() && name.contains(&wanted) {
             0

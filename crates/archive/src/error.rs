@@ -134,6 +134,20 @@ pub enum Damage {
         /// Whose index.
         author: String,
     },
+    /// A stored document is not the one that was written.
+    #[error("the document `{id}` of author `{author}` is not what was stored")]
+    Document {
+        /// Whose document.
+        author: String,
+        /// Its id.
+        id: String,
+    },
+    /// There is a write-ahead log, but the database it belongs to is gone or empty.
+    #[error("{} has no database beside it", path.display())]
+    LogAlone {
+        /// The log.
+        path: PathBuf,
+    },
     /// A stored value is not of the kind that was written.
     #[error("a stored {0} cannot be read")]
     Value(&'static str),
@@ -150,7 +164,12 @@ impl Error {
                 "update idiolect, or name another folder with `--archive DIR`".to_owned()
             }
             Self::NotAnArchive { .. } => "name another folder with `--archive DIR`".to_owned(),
-            Self::Damaged(Damage::Database(_) | Damage::Value(_)) => {
+            Self::Damaged(Damage::LogAlone { .. }) => {
+                "put the archive.sqlite that belongs to it back beside it, or move it aside and \
+                 import again"
+                    .to_owned()
+            }
+            Self::Damaged(Damage::Database(_) | Damage::Value(_) | Damage::Document { .. }) => {
                 "put a copy of the folder back, or move it aside and import again".to_owned()
             }
             Self::Damaged(Damage::Segment { .. } | Damage::Disagreement { .. }) => {
@@ -185,6 +204,9 @@ impl Error {
                 | PastError::Stale { .. }
                 | PastError::Segment(_),
             ) => "`idiolect rebuild` indexes everything anew with the encoder given".to_owned(),
+            Self::Past(PastError::Texts(source) | PastError::Vectors(source)) => {
+                return source.downcast_ref::<Self>().and_then(Self::hint);
+            }
             Self::Io(_) => "check the folder that `--archive DIR` names".to_owned(),
             Self::Past(_) | Self::MissingId { .. } | Self::Segment(_) | Self::Database(_) => {
                 return None;
@@ -200,6 +222,9 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             Some(ErrorCode::DiskFull) => Self::DiskFull,
+            _ if error.sqlite_error().map(|error| error.extended_code) == Some(NO_SHARED_MEMORY) => {
+                Self::DiskFull
+            }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
                 Self::Damaged(Damage::Database(error))
             }
@@ -214,6 +239,9 @@ impl From<rusqlite::Error> for Error {
         }
     }
 }
+
+/// SQLITE_IOERR_SHMSIZE: the file by which processes share the log's index could not grow.
+const NO_SHARED_MEMORY: i32 = 4874;
 
 fn of_author(author: Option<&str>) -> String {
     author.map_or_else(String::new, |author| format!(" of author `{author}`"))

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::segments::{self, Cut, Unindexed};
 use crate::sources::{self, Source};
+use crate::texts::Packer;
 use crate::{Archive, Error, documents};
 
 /// What became of the documents of one [`Archive::import`].
@@ -44,8 +45,9 @@ impl Archive {
         self.write(|transaction| {
             let source = sources::upsert(transaction, source)?;
             let mut batch = Batch::default();
+            let mut packer = Packer::new()?;
             for document in documents {
-                store(transaction, source, document, &mut batch)?;
+                store(transaction, source, document, &mut batch, &mut packer)?;
             }
             for (&author, (name, ids)) in &batch.replaced {
                 segments::bury(transaction, author, name, ids)?;
@@ -87,6 +89,7 @@ fn store<'a>(
     source: i64,
     document: &'a Document,
     batch: &mut Batch<'a>,
+    packer: &mut Packer,
 ) -> Result<(), Error> {
     let author = match batch.authors.get(document.author.as_str()) {
         Some(&author) => author,
@@ -129,8 +132,8 @@ fn store<'a>(
         snippets: cut.spans.len(),
     };
     let key = match key {
-        Some(key) => row.replace(connection, key).map(|()| key)?,
-        None => row.insert(connection, author)?,
+        Some(key) => row.replace(connection, key, packer).map(|()| key)?,
+        None => row.insert(connection, author, packer)?,
     };
     batch.fresh.insert((author, key), (document, cut));
     Ok(())

@@ -39,6 +39,8 @@ mod past;
 mod schema;
 mod segments;
 mod sources;
+mod texts;
+mod upgrade;
 
 pub use archive::{Archive, Rebuilt};
 pub use check::{Finding, Report};

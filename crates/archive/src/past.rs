@@ -8,6 +8,7 @@ use idiolect_retrieval::{Past, PastError, SegmentPart, SegmentsPast, Texts, Text
 use rusqlite::Connection;
 
 use crate::schema::{self, Access};
+use crate::segments::Extent;
 use crate::{Archive, Error, documents, segments};
 
 /// One author's documents before one moment, as the archive was when [`Archive::past`] was called:
@@ -88,7 +89,7 @@ pub(crate) struct Snapshot {
 
 impl Snapshot {
     fn take(dir: &Path) -> Result<Self, Error> {
-        let connection = schema::open(dir, Access::Read)?;
+        let (connection, _) = schema::open(dir, Access::Read)?;
         // A transaction begins to see with its first read.
         connection.execute_batch("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1;")?;
         Ok(Self {
@@ -100,7 +101,7 @@ impl Snapshot {
     fn past(snapshot: &Arc<Self>, author: &str) -> Result<SegmentsPast, Error> {
         let (key, parts) = snapshot.with(|connection| {
             let key = documents::author_key(connection, author)?;
-            let held = segments::load(connection, key, author)?;
+            let held = segments::load(connection, key, author, Extent::IndexOf(snapshot))?;
             let parts: Vec<SegmentPart> = held.into_iter().map(|held| held.part).collect();
             Ok((key, parts))
         })?;
@@ -117,7 +118,7 @@ impl Snapshot {
         )?)
     }
 
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    pub(crate) fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         read(
             &self
                 .connection

@@ -10,7 +10,13 @@ use crate::{Damage, Error, files};
 
 /// Format that this version writes, kept in SQLite's `user_version`. It changes with any change of
 /// the tables or of what lies in them, segments too.
-pub const FORMAT_VERSION: i64 = 1;
+///
+/// 1. the first one;
+/// 2. long texts are compressed, segments are of version 2.
+pub const FORMAT_VERSION: i64 = 2;
+
+/// The earliest format that is read, and upgraded where it is to be written.
+const OLDEST_FORMAT: i64 = 1;
 
 /// `idio` in ASCII: SQLite's mark of whose file it is.
 const APPLICATION_ID: i64 = 0x6964_696F;
@@ -31,26 +37,6 @@ CREATE TABLE sources(
     imported TEXT NOT NULL,
     excluded INTEGER NOT NULL DEFAULT 0
 ) STRICT;
--- `key` is the order of import. It is never used twice, and an update keeps it.
-CREATE TABLE documents(
-    key INTEGER PRIMARY KEY AUTOINCREMENT,
-    author INTEGER NOT NULL REFERENCES authors,
-    id TEXT NOT NULL,
-    date TEXT,
-    n INTEGER,
-    source INTEGER NOT NULL REFERENCES sources,
-    content_hash BLOB NOT NULL,
-    characters INTEGER NOT NULL,
-    snippets INTEGER NOT NULL,
-    kind TEXT,
-    thread TEXT,
-    recipient TEXT,
-    title TEXT,
-    text TEXT NOT NULL,
-    UNIQUE(author, id)
-) STRICT;
-CREATE INDEX documents_by_id ON documents(id);
-CREATE INDEX documents_by_source ON documents(source);
 CREATE TABLE segments(
     key INTEGER PRIMARY KEY AUTOINCREMENT,
     author INTEGER NOT NULL REFERENCES authors,
@@ -72,6 +58,31 @@ CREATE TABLE problems(
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Kept apart as an upgrade makes it anew.
+pub(crate) const DOCUMENTS: &str = "
+-- `key` is the order of import. It is never used twice, and an update keeps it. `text` is a TEXT, or a
+-- BLOB where it is compressed; it comes last, so that the other columns are read without it.
+CREATE TABLE documents(
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    author INTEGER NOT NULL REFERENCES authors,
+    id TEXT NOT NULL,
+    date TEXT,
+    n INTEGER,
+    source INTEGER NOT NULL REFERENCES sources,
+    content_hash BLOB NOT NULL,
+    characters INTEGER NOT NULL,
+    snippets INTEGER NOT NULL,
+    kind TEXT,
+    thread TEXT,
+    recipient TEXT,
+    title TEXT,
+    text ANY NOT NULL,
+    UNIQUE(author, id)
+) STRICT;
+CREATE INDEX documents_by_id ON documents(id);
+CREATE INDEX documents_by_source ON documents(source);
+";
+
 /// Temporary files would be outside the folder, so there are none.
 const SETTINGS: &str = "
 PRAGMA foreign_keys = ON;
@@ -90,41 +101,58 @@ pub(crate) enum Access {
     Write,
 }
 
-/// Opens the archive in `dir` and checks that it is one that this version reads.
-pub(crate) fn open(dir: &Path, access: Access) -> Result<Connection, Error> {
+/// Opens the archive in `dir`, checks that it is one that this version reads, and gives its format.
+pub(crate) fn open(dir: &Path, access: Access) -> Result<(Connection, i64), Error> {
     let not_found = || Error::NotFound {
         dir: dir.to_owned(),
     };
+    files::require_no_lone_log(dir)?;
     if !exists(dir)? {
         return Err(not_found());
     }
     let connection = connect(dir, access)?;
     match contents(dir, &connection)? {
-        Contents::Archive => Ok(connection),
+        Contents::Archive { format } => Ok((connection, format)),
         Contents::Nothing => Err(not_found()),
     }
 }
 
 /// Opens the archive in `dir`, made first where there is none.
-pub(crate) fn create_or_open(dir: &Path) -> Result<Connection, Error> {
-    files::create(dir)?;
-    let turn = files::take_turns(dir);
-    let mut connection = connect(dir, Access::Write)?;
-    if let Contents::Nothing = contents(dir, &connection)? {
-        // Large pages: a segment is read as one blob of up to tens of megabytes.
-        connection.pragma_update(None, "page_size", 8192)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        // Another process may have made it meanwhile where there are no turns to take.
-        if let Contents::Nothing = contents(dir, &transaction)? {
-            transaction.execute_batch(TABLES)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", FORMAT_VERSION)?;
-        }
-        transaction.commit()?;
+pub(crate) fn create_or_open(dir: &Path) -> Result<(Connection, i64), Error> {
+    match open(dir, Access::Write) {
+        Err(Error::NotFound { .. }) => {}
+        opened => return opened,
     }
-    drop(turn);
-    Ok(connection)
+    files::create(dir)?;
+    // Two that turn an empty file into a database at once get into each other's way.
+    let _turn = files::take_turn(dir, WAIT, &mut || {})?;
+    let mut connection = connect(dir, Access::Write)?;
+    if let Contents::Archive { format } = contents(dir, &connection)? {
+        return Ok((connection, format));
+    }
+    // Large pages: a segment is read as one blob of up to tens of megabytes.
+    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have made it meanwhile where there are no turns to take.
+    if let Contents::Nothing = contents(dir, &transaction)? {
+        transaction.execute_batch(TABLES)?;
+        transaction.execute_batch(DOCUMENTS)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        mark(&transaction)?;
+    }
+    transaction.commit()?;
+    Ok((connection, FORMAT_VERSION))
+}
+
+/// Marks a database as one of this version's format.
+pub(crate) fn mark(connection: &Connection) -> Result<(), Error> {
+    Ok(connection.pragma_update(None, "user_version", FORMAT_VERSION)?)
+}
+
+/// The format of what a connection is open to.
+pub(crate) fn format(connection: &Connection) -> Result<i64, Error> {
+    Ok(connection.pragma_query_value(None, "user_version", |row| row.get(0))?)
 }
 
 /// Whether there is a database at all; an error where that cannot be known.
@@ -146,14 +174,14 @@ pub(crate) fn is_marked(path: &Path) -> bool {
 enum Contents {
     /// A database without a table: its making was interrupted.
     Nothing,
-    Archive,
+    Archive { format: i64 },
 }
 
 /// What the database is, by its marks.
 fn contents(dir: &Path, connection: &Connection) -> Result<Contents, Error> {
-    let number =
-        |pragma: &str| connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
-    let application = number("application_id").map_err(|error| opening(error, dir))?;
+    let application: i64 = connection
+        .pragma_query_value(None, "application_id", |row| row.get(0))
+        .map_err(|error| opening(error, dir))?;
     if application != APPLICATION_ID {
         let tables: i64 =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
@@ -165,8 +193,8 @@ fn contents(dir: &Path, connection: &Connection) -> Result<Contents, Error> {
             })
         };
     }
-    match number("user_version")? {
-        FORMAT_VERSION => Ok(Contents::Archive),
+    match format(connection)? {
+        format @ OLDEST_FORMAT..=FORMAT_VERSION => Ok(Contents::Archive { format }),
         found if found > FORMAT_VERSION => Err(Error::NewerVersion {
             found,
             supported: FORMAT_VERSION,
@@ -184,8 +212,8 @@ fn connect(dir: &Path, access: Access) -> Result<Connection, Error> {
     } | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(&path, flags).map_err(|error| opening(error, dir))?;
-    // A database without a log in a folder where none can be made: nobody writes, so none is needed.
-    let connection = if access == Access::Read && is_stuck(&connection) && !has_log(dir) {
+    // A database without a log where none can be made: nobody writes, so none is needed.
+    let connection = if access == Access::Read && is_stuck(&connection) && !files::has_log(dir) {
         let unchanging = format!("file:{}?immutable=1", escaped(&path));
         Connection::open_with_flags(unchanging, flags | OpenFlags::SQLITE_OPEN_URI)
             .map_err(|error| opening(error, dir))?
@@ -207,14 +235,10 @@ fn connect(dir: &Path, access: Access) -> Result<Connection, Error> {
 fn is_stuck(connection: &Connection) -> bool {
     let first_read =
         connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
-    matches!(
-        first_read.map_err(|error| error.sqlite_error_code()),
-        Err(Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
-    )
-}
-
-fn has_log(dir: &Path) -> bool {
-    files::existing(dir).len() > 1
+    first_read.is_err_and(|error| {
+        error.sqlite_error_code() == Some(ErrorCode::CannotOpen)
+            || matches!(Error::from(error), Error::ReadOnly | Error::DiskFull)
+    })
 }
 
 /// A path as part of a URI.

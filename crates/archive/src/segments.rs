@@ -1,12 +1,17 @@
 //! The immutable indexes of an author's documents: stored, loaded, merged, freed of what was removed.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use idiolect_core::{Document, Encoder, Span, snippets};
-use idiolect_retrieval::{Analyzer, Segment, SegmentDocument, SegmentPart, Vectors, merge};
-use rusqlite::{Connection, MAIN_DB, params};
+use idiolect_retrieval::{
+    Analyzer, Segment, SegmentDocument, SegmentError, SegmentPart, Vectors, merge,
+};
+use rusqlite::blob::Blob;
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, params};
 
+use crate::past::Snapshot;
 use crate::{Damage, Error};
 
 /// More segments than this of one author and encoder are merged, the smallest first.
@@ -93,45 +98,100 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// All segments of an author, checked.
-pub(crate) fn load(connection: &Connection, author: i64, name: &str) -> Result<Vec<Held>, Error> {
-    let mut removed: HashMap<i64, Vec<u32>> = HashMap::new();
-    let mut statement = connection.prepare_cached(
-        "SELECT t.segment, t.document FROM tombstones t JOIN segments s ON s.key = t.segment
-         WHERE s.author = ?1",
-    )?;
-    let mut rows = statement.query([author])?;
-    while let Some(row) = rows.next()? {
-        removed.entry(row.get(0)?).or_default().push(row.get(1)?);
-    }
+/// How much of a segment is read at once.
+#[derive(Clone, Copy)]
+pub(crate) enum Extent<'a> {
+    /// All of it.
+    Whole,
+    /// Its index; its vectors never.
+    Index,
+    /// Its index; its vectors from here when a ranking asks for them.
+    IndexOf(&'a Arc<Snapshot>),
+}
+
+/// All segments of an author, as much of each as is wanted, and checked.
+pub(crate) fn load(
+    connection: &Connection,
+    author: i64,
+    name: &str,
+    extent: Extent<'_>,
+) -> Result<Vec<Held>, Error> {
     let mut statement =
         connection.prepare_cached("SELECT key FROM segments WHERE author = ?1 ORDER BY key")?;
     let keys: Vec<i64> = statement
         .query_map([author], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    let mut held = Vec::with_capacity(keys.len());
-    for key in keys {
-        let segment =
-            Segment::open(bytes(connection, key)?).map_err(|error| damaged(name, error))?;
-        let removed = removed.remove(&key).unwrap_or_default();
-        if removed.iter().any(|&at| at as usize >= segment.documents()) {
-            return Err(Error::Damaged(Damage::Disagreement {
-                author: name.to_owned(),
-            }));
-        }
-        let part = SegmentPart { segment, removed };
-        held.push(Held { key, part });
-    }
-    Ok(held)
+    keys.into_iter()
+        .map(|key| held(connection, author, name, key, extent))
+        .collect()
 }
 
-/// A segment's bytes, read to where they stay: a row's value would be copied twice more, and it may
-/// have tens of megabytes.
-fn bytes(connection: &Connection, key: i64) -> Result<Arc<[u8]>, Error> {
+/// One segment of an author.
+fn held(
+    connection: &Connection,
+    author: i64,
+    name: &str,
+    key: i64,
+    extent: Extent<'_>,
+) -> Result<Held, Error> {
+    let disagreement = || {
+        Err(Error::Damaged(Damage::Disagreement {
+            author: name.to_owned(),
+        }))
+    };
+    // What the row itself says, not the index: a damaged one may point at another's segment.
+    let theirs: Option<i64> = connection
+        .prepare_cached("SELECT author FROM segments WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?;
+    if theirs != Some(author) {
+        return disagreement();
+    }
     let blob = connection.blob_open(MAIN_DB, "segments", "bytes", key, true)?;
-    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, blob.len()).collect();
+    let segment = open(&blob, key, extent)?.map_err(|error| damaged(name, error))?;
+    let removed: Vec<u32> = connection
+        .prepare_cached("SELECT document FROM tombstones WHERE segment = ?1")?
+        .query_map([key], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    if removed.iter().any(|&at| at as usize >= segment.documents()) {
+        return disagreement();
+    }
+    let part = SegmentPart { segment, removed };
+    Ok(Held { key, part })
+}
+
+fn open(
+    blob: &Blob<'_>,
+    key: i64,
+    extent: Extent<'_>,
+) -> Result<Result<Segment, SegmentError>, Error> {
+    let snapshot = match extent {
+        Extent::Whole => return Ok(Segment::open(bytes(blob, 0..blob.len())?)),
+        Extent::Index => None,
+        Extent::IndexOf(snapshot) => Some(Arc::clone(snapshot)),
+    };
+    let header = bytes(blob, 0..blob.len().min(Segment::HEADER_BYTES))?;
+    let end = match Segment::index_bytes(&header) {
+        Ok(end) if end <= blob.len() => end,
+        Ok(_) => return Ok(Err(SegmentError::Checksum)),
+        Err(error) => return Ok(Err(error)),
+    };
+    let read_vectors = move || match &snapshot {
+        Some(snapshot) => Ok(snapshot.with(|connection| {
+            let blob = connection.blob_open(MAIN_DB, "segments", "bytes", key, true)?;
+            bytes(&blob, end..blob.len())
+        })?),
+        None => Err(SegmentError::VectorsUnread.into()),
+    };
+    Ok(Segment::open_index(bytes(blob, 0..end)?, read_vectors))
+}
+
+/// Part of a blob, read to where it stays: a row's value would be copied twice more, and it may
+/// have tens of megabytes.
+fn bytes(blob: &Blob<'_>, part: Range<usize>) -> Result<Arc<[u8]>, Error> {
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, part.len()).collect();
     if let Some(unshared) = Arc::get_mut(&mut bytes) {
-        blob.read_at_exact(unshared, 0)?;
+        blob.read_at_exact(unshared, part.start)?;
     }
     Ok(bytes)
 }
@@ -158,7 +218,7 @@ pub(crate) fn bury(
 ) -> Result<(), Error> {
     let mut insert = connection.prepare_cached("INSERT INTO tombstones VALUES (?1, ?2)")?;
     let mut buried = 0;
-    for Held { key, part } in load(connection, author, name)? {
+    for Held { key, part } in load(connection, author, name, Extent::Index)? {
         let removed: HashSet<u32> = part.removed.iter().copied().collect();
         let positions: HashMap<&str, usize> = (0..part.segment.documents())
             .filter(|&at| !removed.contains(&(at as u32)))
@@ -178,12 +238,27 @@ pub(crate) fn bury(
     }
 }
 
-/// Writes the author's segments anew that hold removed documents: no byte of these stays in them.
-pub(crate) fn drop_buried(connection: &Connection, author: i64, name: &str) -> Result<(), Error> {
-    for held in load(connection, author, name)? {
-        if !held.part.removed.is_empty() {
-            replace(connection, author, &[held])?;
-        }
+/// Writes all segments anew that hold removed documents: no byte of these stays in them.
+pub(crate) fn drop_buried(connection: &Connection) -> Result<(), Error> {
+    write_anew(connection, "s.key IN (SELECT segment FROM tombstones)")
+}
+
+/// Writes all segments anew, in the version of this software.
+pub(crate) fn renew(connection: &Connection) -> Result<(), Error> {
+    write_anew(connection, "TRUE")
+}
+
+fn write_anew(connection: &Connection, which: &str) -> Result<(), Error> {
+    let mut statement = connection.prepare(&format!(
+        "SELECT s.key, s.author, a.name FROM segments s JOIN authors a ON a.key = s.author
+         WHERE {which} ORDER BY s.key"
+    ))?;
+    let segments: Vec<(i64, i64, String)> = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (key, author, name) in segments {
+        let held = held(connection, author, &name, key, Extent::Whole)?;
+        replace(connection, author, &[held])?;
     }
     Ok(())
 }
@@ -209,15 +284,11 @@ pub(crate) fn tidy(connection: &Connection, author: i64, name: &str) -> Result<(
         .collect();
     mostly_removed.retain(|key| !to_merge.iter().flatten().any(|merged| merged == key));
     to_merge.extend(mostly_removed.into_iter().map(|key| vec![key]));
-    if to_merge.is_empty() {
-        return Ok(());
-    }
-    let mut held: HashMap<i64, Held> = load(connection, author, name)?
-        .into_iter()
-        .map(|held| (held.key, held))
-        .collect();
     for keys in to_merge {
-        let some: Vec<Held> = keys.iter().filter_map(|key| held.remove(key)).collect();
+        let some: Vec<Held> = keys
+            .into_iter()
+            .map(|key| held(connection, author, name, key, Extent::Whole))
+            .collect::<Result<_, _>>()?;
         replace(connection, author, &some)?;
     }
     Ok(())
@@ -304,7 +375,7 @@ fn insert(
     Ok(())
 }
 
-fn damaged(author: &str, error: idiolect_retrieval::SegmentError) -> Error {
+fn damaged(author: &str, error: SegmentError) -> Error {
     Error::Damaged(Damage::Segment {
         author: author.to_owned(),
         error,

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::documents::{date, written};
-use crate::{Archive, Error, segments};
+use crate::{Archive, Error, files, segments};
 
 /// What an import reads from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,7 +108,8 @@ impl Archive {
         })
     }
 
-    /// Takes all documents of a source out of the archive and forgets the source.
+    /// Takes all documents of a source out of the archive and forgets the source. What is kept of
+    /// the archive in an earlier format is deleted, as they are in it.
     ///
     /// # Errors
     /// [`Error::UnknownSource`], and whatever keeps the archive from being written.
@@ -116,7 +117,8 @@ impl Archive {
         self.take_out(id, "DELETE FROM sources WHERE key = ?1")
     }
 
-    /// Takes all documents of a source out of the archive and refuses to import them again.
+    /// Takes all documents of a source out of the archive as [`Archive::remove_source`] does, and
+    /// refuses to import them again.
     ///
     /// # Errors
     /// [`Error::UnknownSource`], and whatever keeps the archive from being written.
@@ -127,26 +129,31 @@ impl Archive {
 
 impl Archive {
     fn take_out(&mut self, id: i64, and_then: &str) -> Result<Removal, Error> {
-        let documents = self.write(|transaction| {
-            known(transaction, id)?;
-            let taken = ids_by_author(transaction, id)?;
-            transaction.execute("DELETE FROM documents WHERE source = ?1", [id])?;
-            let mut documents = 0;
-            for ((author, name), ids) in taken {
-                documents += ids.len();
-                segments::bury(transaction, author, &name, &ids)?;
-                segments::drop_buried(transaction, author, &name)?;
-            }
-            transaction.execute("DELETE FROM problems WHERE source = ?1", [id])?;
-            transaction.execute(
-                "DELETE FROM authors WHERE key NOT IN (SELECT author FROM documents)",
-                [],
-            )?;
-            transaction.execute(and_then, [id])?;
-            Ok(documents)
-        })?;
-        let erased = self.erase()?;
-        Ok(Removal { documents, erased })
+        self.in_turn(|archive| {
+            let documents = archive.write(|transaction| {
+                known(transaction, id)?;
+                let taken = ids_by_author(transaction, id)?;
+                transaction.execute("DELETE FROM documents WHERE source = ?1", [id])?;
+                let mut documents = 0;
+                for ((author, name), ids) in taken {
+                    documents += ids.len();
+                    segments::bury(transaction, author, &name, &ids)?;
+                }
+                // What is buried elsewhere may have come from this source before another import
+                // changed it.
+                segments::drop_buried(transaction)?;
+                transaction.execute("DELETE FROM problems WHERE source = ?1", [id])?;
+                transaction.execute(
+                    "DELETE FROM authors WHERE key NOT IN (SELECT author FROM documents)",
+                    [],
+                )?;
+                transaction.execute(and_then, [id])?;
+                Ok(documents)
+            })?;
+            files::delete_copies(&archive.dir)?;
+            let erased = archive.erase()?;
+            Ok(Removal { documents, erased })
+        })
     }
 }
 

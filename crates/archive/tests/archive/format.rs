@@ -1,18 +1,20 @@
 //! Archives written by earlier versions stay readable.
 //!
-//! `tests/fixtures/format-1` was written by this file: `IDIOLECT_WRITE_FIXTURE=1 cargo test -p
-//! idiolect-archive format_1`. Once a version is released its fixture is never written again;
-//! a new format gets a folder of its own.
+//! `tests/fixtures/format-N` was written by this file when N was the format's version:
+//! `IDIOLECT_WRITE_FIXTURE=1 cargo test -p idiolect-archive this_format`. The fixture of a version that
+//! was followed by another is never written again.
 
 use std::path::{Path, PathBuf};
 
-use crate::common::{Letters, document, source};
-use idiolect_archive::{Archive, Error, SourceProblem};
+use crate::common::{Letters, document, empty_archive, source};
+use idiolect_archive::{Archive, Error, FORMAT_VERSION, SourceProblem};
 use idiolect_core::{Before, Document, Encoder, Ranking};
 use idiolect_retrieval::{Bm25, Past, Query};
+use rusqlite::Connection;
 
-fn fixture() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format-1")
+fn fixture(format: &str) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    fixtures.join(format!("format-{format}"))
 }
 
 /// What the fixture holds, in the order of import.
@@ -49,8 +51,16 @@ fn contents() -> Vec<Document> {
     ]
 }
 
+/// A document whose text is stored compressed from format 2 on.
+fn long() -> Document {
+    let text: String = (1..=40)
+        .map(|day| format!("On day {day} of the journey it rained, and we read to each other. "))
+        .collect();
+    document("dora", "journey", &text)
+}
+
 fn write_fixture() {
-    let dir = fixture();
+    let dir = fixture(&FORMAT_VERSION.to_string());
     if dir.exists() {
         Archive::purge(&dir).unwrap();
     }
@@ -72,24 +82,22 @@ fn write_fixture() {
     let other = [document("cy", "c1", "Something to be forgotten.")];
     archive.import(&source("diary.md"), &other, None).unwrap();
     archive.exclude_source(2).unwrap();
+    archive
+        .import(&source("journey.md"), &[long()], Some(&Letters))
+        .unwrap();
 }
 
 /// A copy to work on, as SQLite writes beside what it reads.
-fn copy(folder: &Path) -> PathBuf {
+fn copy(format: &str, folder: &Path) -> PathBuf {
     let dir = folder.join("archive");
     std::fs::create_dir(&dir).unwrap();
-    let database = fixture().join("archive.sqlite");
+    let database = fixture(format).join("archive.sqlite");
     std::fs::copy(database, dir.join("archive.sqlite")).unwrap();
     dir
 }
 
-#[test]
-fn format_1_is_read_and_written() {
-    if std::env::var_os("IDIOLECT_WRITE_FIXTURE").is_some() {
-        write_fixture();
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let mut archive = Archive::open(&copy(folder.path())).unwrap();
+/// All that can be asked of the fixture.
+fn assert_holds_contents(archive: &Archive) {
     let mut seen = Vec::new();
     archive
         .export::<Error>(&mut |document| {
@@ -97,6 +105,7 @@ fn format_1_is_read_and_written() {
             Ok(())
         })
         .unwrap();
+    seen.retain(|document| document.author != "dora");
     assert_eq!(seen, contents());
 
     let sources = archive.sources().unwrap();
@@ -112,7 +121,7 @@ fn format_1_is_read_and_written() {
         })
         .collect();
     assert_eq!(
-        listed,
+        listed[..2],
         [("letters.jsonl", 4, 1, false), ("diary.md", 0, 0, true)]
     );
 
@@ -131,11 +140,151 @@ fn format_1_is_read_and_written() {
     };
     assert_eq!(ids("ana", "now", Ranking::DocBm25), ["a2", "a1"]);
     assert_eq!(ids("ana", "2021-01-01", Ranking::DocBm25), ["a1"]);
+    assert_eq!(ids("ana", "now", Ranking::DocDense), ["a2", "a1"]);
     assert_eq!(ids("bo", "doc:bo-2", Ranking::DocDense), ["bo-1"]);
     assert_eq!(ids("bo", "now", Ranking::Recent), ["bo-2", "bo-1"]);
+}
 
+fn version(database: &Path) -> i64 {
+    Connection::open(database)
+        .unwrap()
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .unwrap()
+}
+
+/// The definitions of all tables, to compare an upgraded archive with a new one.
+fn tables(archive: &Archive) -> Vec<String> {
+    let connection = Connection::open(archive.dir().join("archive.sqlite")).unwrap();
+    let mut statement = connection
+        .prepare("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY name")
+        .unwrap();
+    let found = statement.query_map([], |row| row.get::<_, String>(0));
+    found
+        .unwrap()
+        .map(|sql| sql.unwrap().replace('"', ""))
+        .collect()
+}
+
+#[test]
+fn this_format_is_read_and_written() {
+    if std::env::var_os("IDIOLECT_WRITE_FIXTURE").is_some() {
+        write_fixture();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::open(&copy(&FORMAT_VERSION.to_string(), folder.path())).unwrap();
+    assert_eq!(archive.kept_copy(), None);
+    assert_eq!(archive.documents("dora").unwrap(), [long()]);
+    assert_holds_contents(&archive);
+}
+
+/// `format-1-long` was written by the command that wrote format 1, `idiolect import --encoder none`,
+/// from a line of JSON with [`long`] on standard input.
+#[test]
+fn long_texts_of_format_1_are_compressed() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = copy("1-long", folder.path());
+    let reader = Archive::open_read_only(&dir).unwrap();
+    assert_eq!(reader.documents("dora").unwrap(), [long()]);
+    drop(reader);
+    let archive = Archive::open(&dir).unwrap();
+    assert_eq!(archive.documents("dora").unwrap(), [long()]);
+    assert_eq!(archive.past("dora", &Before::Now).unwrap().documents(), 1);
+    let stored: (String, i64) = Connection::open(dir.join("archive.sqlite"))
+        .unwrap()
+        .query_row("SELECT typeof(text), length(text) FROM documents", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    assert_eq!(stored.0, "blob");
+    assert!(stored.1 * 4 < long().text.len() as i64, "{stored:?}");
+}
+
+#[test]
+fn format_1_is_read_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = copy("1", folder.path());
+    let before = std::fs::read(dir.join("archive.sqlite")).unwrap();
+    let archive = Archive::open_read_only(&dir).unwrap();
+    assert_holds_contents(&archive);
+    assert_eq!(archive.check().unwrap().format_version, 1);
+    drop(archive);
+    assert!(std::fs::read(dir.join("archive.sqlite")).unwrap() == before);
+}
+
+#[test]
+fn format_1_is_upgraded_and_a_copy_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = copy("1", folder.path());
+    let mut archive = Archive::open(&dir).unwrap();
+    assert_holds_contents(&archive);
+    assert_eq!(archive.check().unwrap().format_version, FORMAT_VERSION);
+    let (_folder, new) = empty_archive();
+    assert_eq!(tables(&archive), tables(&new));
     let again = archive
         .import(&source("letters.jsonl"), &contents(), Some(&Letters))
         .unwrap();
     assert_eq!((again.added, again.updated, again.unchanged), (0, 0, 4));
+    let new = document("ana", "a3", "One more.");
+    archive.import(&source("b"), &[new], Some(&Letters)).unwrap();
+    let last = archive.documents("ana").unwrap().remove(0);
+    assert_eq!(last.id, "a3", "undated");
+
+    let kept = archive.kept_copy().unwrap().to_owned();
+    assert_eq!(kept, dir.join("archive-format-1.sqlite"));
+    assert_eq!(version(&kept), 1);
+    drop(archive);
+    assert_eq!(Archive::open(&dir).unwrap().kept_copy(), None);
+
+    // The copy is an archive by itself.
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::copy(&kept, other.join("archive.sqlite")).unwrap();
+    assert_holds_contents(&Archive::open_read_only(&other).unwrap());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_kept_copy_is_its_owners_alone_and_goes_with_what_is_removed() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let dir = copy("1", folder.path());
+    // What an upgrade that was interrupted leaves behind.
+    std::fs::write(dir.join("archive.sqlite-copy"), "half a copy").unwrap();
+    let mut archive = Archive::open(&dir).unwrap();
+    let kept = archive.kept_copy().unwrap().to_owned();
+    let mode = std::fs::metadata(&kept).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(!dir.join("archive.sqlite-copy").exists());
+    archive.remove_source(1).unwrap();
+    assert!(!kept.exists());
+    drop(archive);
+
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let other = copy("1", &other);
+    drop(Archive::open(&other).unwrap());
+    std::fs::write(other.join("archive-format-x.sqlite"), "mine").unwrap();
+    Archive::purge(&other).unwrap();
+    let left: Vec<_> = std::fs::read_dir(&other).unwrap().flatten().collect();
+    assert_eq!(left.len(), 1);
+}
+
+#[test]
+fn several_may_upgrade_the_same_archive_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = copy("1", folder.path());
+    let kept: usize = std::thread::scope(|scope| {
+        let openings: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let archive = Archive::open(&dir).unwrap();
+                    assert_holds_contents(&archive);
+                    usize::from(archive.kept_copy().is_some())
+                })
+            })
+            .collect();
+        openings.into_iter().map(|one| one.join().unwrap()).sum()
+    });
+    assert_eq!(kept, 1);
+    assert_eq!(version(&dir.join("archive-format-1.sqlite")), 1);
 }

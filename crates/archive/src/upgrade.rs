@@ -1,0 +1,66 @@
+//! Archives of earlier formats become ones of this version's.
+
+use std::path::PathBuf;
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use crate::schema::{self, Access};
+use crate::texts::{Packed, Packer};
+use crate::{Archive, Error, FORMAT_VERSION, files, segments};
+
+/// Upgrades an archive in one transaction and keeps a copy of it as it was, or does nothing if
+/// somebody else was quicker. Gives where the copy is.
+pub(crate) fn upgrade(archive: &mut Archive) -> Result<Option<PathBuf>, Error> {
+    let dir = archive.dir.clone();
+    let transaction = archive
+        .connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let format = schema::format(&transaction)?;
+    if format == FORMAT_VERSION {
+        return Ok(None);
+    }
+    // Nobody else can write now, so this is what another connection reads until the commit.
+    let copy = files::copy_of_format(&dir, format);
+    let begun = files::begin_copy(&dir)?;
+    let (other, _) = schema::open(&dir, Access::Read)?;
+    other.execute("VACUUM INTO ?1", [begun.to_string_lossy()])?;
+    drop(other);
+    files::finish_copy(&begun, &copy)?;
+
+    pack_texts(&transaction)?;
+    segments::renew(&transaction)?;
+    schema::mark(&transaction)?;
+    transaction.commit()?;
+    Ok(Some(copy))
+}
+
+/// Format 2: long texts are compressed.
+fn pack_texts(connection: &Connection) -> Result<(), Error> {
+    connection.execute_batch(
+        "ALTER TABLE documents RENAME TO documents_1;
+         DROP INDEX documents_by_id;
+         DROP INDEX documents_by_source;",
+    )?;
+    connection.execute_batch(schema::DOCUMENTS)?;
+    connection.execute_batch(
+        "INSERT INTO documents SELECT * FROM documents_1;
+         DELETE FROM sqlite_sequence WHERE name = 'documents';
+         UPDATE sqlite_sequence SET name = 'documents' WHERE name = 'documents_1';
+         DROP TABLE documents_1;",
+    )?;
+    let mut packer = Packer::new()?;
+    let keys: Vec<i64> = connection
+        .prepare("SELECT key FROM documents ORDER BY key")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut read = connection.prepare("SELECT text FROM documents WHERE key = ?1")?;
+    let mut write = connection.prepare("UPDATE documents SET text = ?2 WHERE key = ?1")?;
+    for key in keys {
+        let text: String = read.query_row([key], |row| row.get(0))?;
+        let packed = packer.pack(&text)?;
+        if let Packed::Compressed(_) = packed {
+            write.execute(params![key, packed])?;
+        }
+    }
+    Ok(())
+}
