@@ -33,7 +33,8 @@ pub(crate) struct Stored {
     pub(crate) document: Document,
 }
 
-/// The columns that [`read`] reads, of `documents` joined with `authors`.
+/// The columns that [`read`] reads, of `documents` joined with `authors`. Rows are chosen by key, so
+/// that all of these come from the row and none from an index, which may be damaged.
 const COLUMNS: &str = "d.id, a.name, d.date, d.n, d.title, d.text, d.kind, d.thread, d.recipient, d.key, \
      d.characters, d.content_hash, d.author FROM documents d JOIN authors a ON a.key = d.author";
 
@@ -97,12 +98,14 @@ pub(crate) fn find(
         let key = author_key(connection, name)?;
         return of_key(connection, key, id)?.ok_or_else(|| unknown(id, author));
     }
-    let sql = format!("SELECT {COLUMNS} WHERE d.id = ?1 ORDER BY a.name");
+    let sql = format!(
+        "SELECT {COLUMNS} WHERE d.key IN (SELECT key FROM documents WHERE id = ?1) ORDER BY a.name"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([id])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?.document);
+        found.push(read(row, None, Some(id))?.document);
     }
     if found.len() > 1 {
         return Err(Error::AmbiguousDocument {
@@ -126,26 +129,15 @@ pub(crate) fn of_key(
     author: i64,
     id: &str,
 ) -> Result<Option<Document>, Error> {
-    let key: Option<i64> = connection
-        .prepare_cached("SELECT key FROM documents WHERE author = ?1 AND id = ?2")?
-        .query_row(params![author, id], |row| row.get(0))
-        .optional()?;
-    let Some(key) = key else { return Ok(None) };
-    // What the row itself says, not the index: a damaged one may point at another's document.
-    let mut statement =
-        connection.prepare_cached(&format!("SELECT {COLUMNS} WHERE d.key = ?1"))?;
-    let mut rows = statement.query([key])?;
-    let Some(row) = rows.next()? else {
-        return Err(Error::Damaged(Damage::Value("document")));
-    };
-    let found = read(row)?.document;
-    if row.get::<_, i64>(12)? == author && found.id == id {
-        Ok(Some(found))
-    } else {
-        Err(Error::Damaged(Damage::Document {
-            author: found.author,
-            id: id.to_owned(),
-        }))
+    let sql = format!(
+        "SELECT {COLUMNS}
+         WHERE d.key = (SELECT key FROM documents WHERE author = ?1 AND id = ?2)"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params![author, id])?;
+    match rows.next()? {
+        Some(row) => Ok(Some(read(row, Some(author), Some(id))?.document)),
+        None => Ok(None),
     }
 }
 
@@ -188,12 +180,15 @@ pub(crate) fn set_snippets(
 
 /// All documents of an author in the order of import.
 pub(crate) fn of_author(connection: &Connection, author: i64) -> Result<Vec<Stored>, Error> {
-    let sql = format!("SELECT {COLUMNS} WHERE d.author = ?1 ORDER BY d.key");
+    let sql = format!(
+        "SELECT {COLUMNS}
+         WHERE d.key IN (SELECT key FROM documents WHERE author = ?1) ORDER BY d.key"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([author])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+        found.push(read(row, Some(author), None)?);
     }
     Ok(found)
 }
@@ -207,7 +202,7 @@ pub(crate) fn each<E: From<Error>>(
     let mut statement = connection.prepare(&sql).map_err(Error::from)?;
     let mut rows = statement.query([]).map_err(Error::from)?;
     while let Some(row) = rows.next().map_err(Error::from)? {
-        visit(&read(row)?.document)?;
+        visit(&read(row, None, None)?.document)?;
     }
     Ok(())
 }
@@ -309,8 +304,9 @@ pub(crate) fn content_hash(document: &Document) -> Vec<u8> {
     hash.finalize().to_vec()
 }
 
-/// Reads the columns [`COLUMNS`], and makes sure that they are what was stored.
-fn read(row: &Row<'_>) -> Result<Stored, Error> {
+/// Reads the columns [`COLUMNS`], and makes sure that they are what was stored, and of the author
+/// and id that were looked for.
+fn read(row: &Row<'_>, author: Option<i64>, id: Option<&str>) -> Result<Stored, Error> {
     let characters: usize = row.get(10)?;
     let document = Document {
         id: row.get(0)?,
@@ -324,7 +320,12 @@ fn read(row: &Row<'_>) -> Result<Stored, Error> {
         to: row.get(8)?,
     };
     let key = row.get(9)?;
-    if row.get_ref(11)?.as_blob_or_null().ok().flatten() == Some(&content_hash(&document)) {
+    let hash: Vec<u8> = row.get(11)?;
+    let of: i64 = row.get(12)?;
+    if hash == content_hash(&document)
+        && author.is_none_or(|author| author == of)
+        && id.is_none_or(|id| id == document.id)
+    {
         Ok(Stored { key, document })
     } else {
         Err(Error::Damaged(Damage::Document {

@@ -249,15 +249,20 @@ fn escaped(path: &Path) -> String {
         .replace('#', "%23")
 }
 
-/// SQLite says no more than that it cannot open; mostly it may not.
+/// SQLite says no more than that it cannot open; the system says why.
 fn opening(error: rusqlite::Error, dir: &Path) -> Error {
+    let path = files::database(dir);
     match error.sqlite_error_code() {
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Error::Permission {
-            path: files::database(dir),
-        },
-        Some(ErrorCode::NotADatabase) => Error::NotAnArchive {
-            path: files::database(dir),
-        },
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            let read = fs_err::File::open(&path);
+            let written = || fs_err::OpenOptions::new().append(true).open(&path);
+            match read.and_then(|_| written()) {
+                Err(error) => files::refused(error, &path),
+                // The folder, then.
+                Ok(_) => Error::Permission { path },
+            }
+        }
+        Some(ErrorCode::NotADatabase) => Error::NotAnArchive { path },
         _ => Error::from(error),
     }
 }

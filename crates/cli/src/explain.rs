@@ -127,9 +127,12 @@ fn past_hint(error: &PastError) -> Option<String> {
         PastError::Stale { .. } | PastError::Segment(_) => {
             "`idiolect rebuild` makes the index anew from the documents"
         }
-        PastError::UnknownDocument { .. } | PastError::Texts(_) | PastError::Encoder(_) => {
-            return None;
+        PastError::Texts(source) | PastError::Vectors(source) => {
+            return source
+                .downcast_ref::<ArchiveError>()
+                .and_then(ArchiveError::hint);
         }
+        PastError::UnknownDocument { .. } | PastError::Encoder(_) => return None,
     };
     Some(hint.to_owned())
 }

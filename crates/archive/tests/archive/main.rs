@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
+mod damage;
 mod format;
 mod model;
 mod questions;
+mod removal;
 mod safety;

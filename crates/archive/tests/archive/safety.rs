@@ -1,26 +1,14 @@
 //! What the files of an archive let out, and what they withstand.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use crate::common::{Letters, document, empty_archive, source};
-use idiolect_archive::{Archive, Damage, Error, FORMAT_VERSION, Finding};
+use crate::common::{Letters, database, document, empty_archive, source};
+use idiolect_archive::{Archive, Error, Finding};
 use idiolect_core::{Before, Encoder, EncoderError};
 use idiolect_retrieval::Past;
 use rusqlite::Connection;
-
-fn database(archive: &Archive) -> PathBuf {
-    archive.dir().join("archive.sqlite")
-}
-
-/// Whether any file in the archive's folder has these bytes.
-fn is_in_files(dir: &Path, bytes: &[u8]) -> bool {
-    std::fs::read_dir(dir).unwrap().any(|entry| {
-        let file = std::fs::read(entry.unwrap().path()).unwrap();
-        file.windows(bytes.len()).any(|window| window == bytes)
-    })
-}
 
 /// Runs itself under several masks, since the mask is the whole process's.
 #[cfg(unix)]
@@ -45,7 +33,7 @@ fn files_are_their_owners_alone_whatever_the_umask() {
         assert_eq!(archive.check().unwrap().findings, []);
         return;
     }
-    for mask in ["000", "022", "277"] {
+    for mask in ["000", "022", "077", "277"] {
         let folder = tempfile::tempdir().unwrap();
         let status = std::process::Command::new("sh")
             .args(["-c", "umask $0; exec \"$@\"", mask])
@@ -127,159 +115,6 @@ fn other_files_are_left_alone() {
         .execute_batch("CREATE TABLE recipes(name TEXT)")
         .unwrap();
     refuses();
-}
-
-#[test]
-fn a_newer_version_is_refused() {
-    let (_folder, archive) = empty_archive();
-    let dir = archive.dir().to_owned();
-    archive_sql(&archive, "PRAGMA user_version = 99");
-    drop(archive);
-    for opened in [
-        Archive::open(&dir),
-        Archive::open_read_only(&dir),
-        Archive::create_or_open(&dir),
-    ] {
-        let error = opened.err().unwrap();
-        assert!(matches!(
-            error,
-            Error::NewerVersion {
-                found: 99,
-                supported: FORMAT_VERSION
-            }
-        ));
-        assert!(error.hint().unwrap().contains("update idiolect"));
-    }
-    Archive::purge(&dir).unwrap();
-}
-
-fn archive_sql(archive: &Archive, sql: &str) {
-    Connection::open(database(archive))
-        .unwrap()
-        .execute_batch(sql)
-        .unwrap();
-}
-
-#[test]
-fn a_damaged_index_is_found_and_made_anew() {
-    let (_folder, mut archive) = empty_archive();
-    let documents = [document("ana", "1", "One."), document("bo", "1", "Two.")];
-    archive.import(&source("a"), &documents, None).unwrap();
-    let damages = [
-        "UPDATE segments SET bytes = zeroblob(100) WHERE key = 1",
-        "UPDATE segments SET bytes = substr(bytes, 1, 60) WHERE key = 1",
-        "DELETE FROM segments WHERE key = 1",
-        "INSERT INTO tombstones SELECT min(key), 7 FROM segments",
-    ];
-    for damage in damages {
-        archive_sql(&archive, damage);
-        let findings = archive.check().unwrap().findings;
-        assert_eq!(findings, [Finding::Index { authors: 1 }], "{damage}");
-        archive.rebuild(None).unwrap();
-        assert_eq!(archive.check().unwrap().findings, []);
-        archive_sql(
-            &archive,
-            "UPDATE segments SET key = key - (SELECT min(key) FROM segments) + 1",
-        );
-    }
-    archive_sql(&archive, damages[0]);
-    let error = archive.past("ana", &Before::Now).err().unwrap();
-    assert!(matches!(
-        error,
-        Error::Damaged(Damage::Segment { ref author, .. }) if author == "ana"
-    ));
-    assert!(error.hint().unwrap().contains("idiolect rebuild"));
-    assert_eq!(archive.past("bo", &Before::Now).unwrap().documents(), 1);
-}
-
-#[test]
-fn a_truncated_database_is_an_error() {
-    let (_folder, mut archive) = empty_archive();
-    let documents: Vec<_> = (0..200)
-        .map(|at| document("ana", &at.to_string(), &"A garden in the rain. ".repeat(20)))
-        .collect();
-    archive.import(&source("a"), &documents, None).unwrap();
-    let (dir, path) = (archive.dir().to_owned(), database(&archive));
-    drop(archive);
-    let whole = std::fs::read(&path).unwrap();
-    for kept in [200, 8_192, 20_000, whole.len() / 2, whole.len() - 1] {
-        std::fs::write(&path, &whole[..kept]).unwrap();
-        let asked = Archive::open_read_only(&dir).and_then(|archive| {
-            let past = archive.past("ana", &Before::Now)?;
-            let mut read = 0;
-            past.visit(&mut |_| read += 1)?;
-            Ok(read)
-        });
-        match asked {
-            Ok(read) => assert_eq!(read, documents.len(), "{kept}"),
-            Err(error) => assert!(!error.to_string().contains("garden"), "{error}"),
-        }
-    }
-}
-
-#[test]
-fn a_broken_archive_can_be_purged() {
-    let (_folder, mut archive) = empty_archive();
-    archive
-        .import(&source("a"), &[document("ana", "1", "One.")], None)
-        .unwrap();
-    let (dir, path) = (archive.dir().to_owned(), database(&archive));
-    drop(archive);
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes[100..4_000].fill(0xAA);
-    std::fs::write(&path, bytes).unwrap();
-    let error = Archive::open(&dir)
-        .and_then(|archive| archive.authors())
-        .unwrap_err();
-    assert!(
-        matches!(error, Error::Damaged(Damage::Database(_))),
-        "{error:?}"
-    );
-    assert!(error.hint().unwrap().contains("move it aside"));
-    Archive::purge(&dir).unwrap();
-    assert!(!dir.exists());
-}
-
-#[test]
-fn a_removed_sentence_is_in_no_file() {
-    let (_folder, mut archive) = empty_archive();
-    let kept = document("ana", "1", "The garden was quiet.");
-    let secret = document(
-        "ana",
-        "secret-id",
-        "Nobody knows about the quagmire at Zzyzx.",
-    );
-    archive
-        .import(&source("a"), std::slice::from_ref(&kept), Some(&Letters))
-        .unwrap();
-    archive
-        .import(&source("b"), &[secret], Some(&Letters))
-        .unwrap();
-    let dir = archive.dir().to_owned();
-    let traces: [&[u8]; 4] = [b"Nobody knows about", b"quagmir", b"zzyzx", b"secret-id"];
-    for trace in traces {
-        assert!(
-            is_in_files(&dir, trace),
-            "{}",
-            String::from_utf8_lossy(trace)
-        );
-    }
-
-    // While somebody still reads the earlier state it cannot be wiped out.
-    let past = archive.past("ana", &Before::Now).unwrap();
-    let removal = archive.remove_source(2).unwrap();
-    assert_eq!((removal.documents, removal.erased), (1, false));
-    drop(past);
-    assert!(archive.erase().unwrap());
-    for trace in traces {
-        assert!(
-            !is_in_files(&dir, trace),
-            "{}",
-            String::from_utf8_lossy(trace)
-        );
-    }
-    assert_eq!(archive.documents("ana").unwrap(), [kept]);
-    assert_eq!(archive.check().unwrap().findings, []);
 }
 
 #[test]

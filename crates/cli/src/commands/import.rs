@@ -61,6 +61,9 @@ pub(crate) struct Arguments {
     /// Read and report, store nothing
     #[arg(long)]
     dry_run: bool,
+    /// Fail at once where another idiolect is writing to the archive, rather than wait for it
+    #[arg(long)]
+    no_wait: bool,
     /// List every item that could not be read, not the first few
     #[arg(long)]
     problems: bool,
@@ -116,7 +119,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     } else {
         Store::Archive(Box::new(Kept {
             encoder: context.settings.encoder()?,
-            archive: Archive::create_or_open(&context.settings.archive_folder()?)?,
+            archive: open_to_write(arguments.no_wait, context)?,
         }))
     };
     context
@@ -147,6 +150,24 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         (false, 0) => Status::Nothing,
         (false, _) => Status::Done,
     })
+}
+
+/// The archive, made where there is none, in which no other process writes until this one ends.
+fn open_to_write(no_wait: bool, context: &Context) -> anyhow::Result<Archive> {
+    let mut archive = Archive::create_or_open(&context.settings.archive_folder()?)?;
+    if let Some(copy) = archive.kept_copy() {
+        context.printer.note(format_args!(
+            "the archive was upgraded; as it was before it lies in {}",
+            copy.display()
+        ));
+    }
+    archive.wait_at_most(if no_wait { Duration::ZERO } else { Duration::MAX })?;
+    archive.take_turn(&mut || {
+        context
+            .printer
+            .note("waiting for another idiolect to finish writing…");
+    })?;
+    Ok(archive)
 }
 
 /// Finds what is wrong with paths and options before anything is stored, or an archive made.

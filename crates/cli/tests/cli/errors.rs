@@ -141,13 +141,13 @@ fn archives_that_cannot_be_used() {
     snapshot!(home.run(&["search", "x"]), @"
     exit: 2
     --- stderr
-    error: the archive has format 9999, this version reads formats up to 1
+    error: the archive has format 9999, this version reads formats up to 2
     hint: update idiolect, or name another folder with `--archive DIR`
     ");
     snapshot!(home.run(&["import", "letters.jsonl"]), @"
     exit: 2
     --- stderr
-    error: the archive has format 9999, this version reads formats up to 1
+    error: the archive has format 9999, this version reads formats up to 2
     hint: update idiolect, or name another folder with `--archive DIR`
     ");
     fs::write(

@@ -1,8 +1,10 @@
-//! An import that is killed at any moment loses nothing that it said it had stored, and the same
-//! command finishes it.
+//! An import that is killed at any moment, meets another one, readers, a full disk or a place where
+//! nothing can be written, loses nothing that it said it had stored, and the same command finishes
+//! it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::path::Path;
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
 
 use crate::support::Home;
 
@@ -161,4 +163,232 @@ fn an_interrupted_import_keeps_what_it_began_and_says_so() {
     assert_eq!(report["read"], added);
     let exported = home.stdout(&["export"]);
     assert_eq!(exported.lines().count(), added);
+}
+
+/// Starts the binary with its stderr to be read line by line.
+fn start(home: &Home, arguments: &[&str], stdin: Stdio) -> (Child, Lines<BufReader<ChildStderr>>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_idiolect"))
+        .args(arguments)
+        .current_dir(home.path())
+        .env("HOME", home.path())
+        .stdin(stdin)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    (child, lines)
+}
+
+fn failure(output: &Output) -> serde_json::Value {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let object = stderr.lines().find(|line| line.starts_with('{')).unwrap();
+    serde_json::from_str(object).unwrap()
+}
+
+#[test]
+fn of_two_imports_one_waits() {
+    let home = Home::new();
+    home.file("more.jsonl", r#"{"author":"ben","id":"b1","text":"Another text."}"#);
+    let arguments = ["import", "-", "--format", "jsonl", "--verbose"];
+    let (mut first, mut said) = start(&home, &arguments, Stdio::piped());
+    // As long as its input lasts, the first one is at work.
+    let mut input = first.stdin.take().unwrap();
+    let lines = documents();
+    input.write_all(lines.as_bytes()).unwrap();
+    assert_eq!(stored(&said.next().unwrap().unwrap()), Some(500));
+
+    let refused = home
+        .command(&["import", "more.jsonl", "--no-wait", "--json"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(failure(&refused)["error"]["code"], "archive_in_use");
+    let reader = home.stdout(&["export"]);
+    assert!(reader.lines().count() >= 500);
+
+    let (mut second, mut waits) = start(&home, &["import", "more.jsonl"], Stdio::null());
+    assert_eq!(
+        waits.next().unwrap().unwrap(),
+        "waiting for another idiolect to finish writing…"
+    );
+    drop(input);
+    let last = said.map_while(Result::ok).filter_map(|line| stored(&line)).last();
+    assert_eq!(last, Some(DOCUMENTS));
+    assert!(first.wait().unwrap().success());
+    assert!(second.wait().unwrap().success());
+    assert_eq!(home.stdout(&["export"]).lines().count(), DOCUMENTS + 1);
+}
+
+#[test]
+fn one_that_waits_goes_on_when_the_other_is_killed() {
+    let home = Home::new();
+    home.file("more.jsonl", r#"{"author":"ben","id":"b1","text":"Another text."}"#);
+    let arguments = ["import", "-", "--format", "jsonl", "--verbose"];
+    let (mut first, mut said) = start(&home, &arguments, Stdio::piped());
+    let mut input = first.stdin.take().unwrap();
+    input.write_all(documents().as_bytes()).unwrap();
+    assert_eq!(stored(&said.next().unwrap().unwrap()), Some(500));
+    let (mut second, mut waits) = start(&home, &["import", "more.jsonl"], Stdio::null());
+    assert!(waits.next().unwrap().unwrap().starts_with("waiting"));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert!(second.wait().unwrap().success());
+    assert!(home.stdout(&["export"]).lines().count() > 500);
+}
+
+#[test]
+fn a_reader_during_an_import_sees_whole_batches() {
+    let home = Home::new();
+    home.file("many.jsonl", documents());
+    home.stdout(&["import", "many.jsonl", "--archive", "whole"]);
+    let whole = exported(&home, "whole");
+    let (mut child, mut said) = start(
+        &home,
+        &["import", "many.jsonl", "--verbose", "--archive", "killed"],
+        Stdio::null(),
+    );
+    let mut seen = 0;
+    while let Some(line) = said.next() {
+        let reported = stored(&line.unwrap()).unwrap_or(0);
+        let now = exported(&home, "killed");
+        assert!(now.len() >= reported.max(seen), "{} of {reported}", now.len());
+        assert_eq!(now, whole[..now.len()]);
+        seen = now.len();
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(seen, DOCUMENTS);
+}
+
+/// Runs one test of this file again where a small file system of its own is mounted at the path it
+/// gets; says so where none can be.
+#[cfg(target_os = "linux")]
+fn on_a_small_disk(test: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    // Others neither see the mount nor have to take it away.
+    let root = ["--mount", "--propagation", "private"];
+    let user = ["--user", "--map-root-user", "--mount"];
+    let mounted = [&root[..], &user[..]].into_iter().find(|&options| {
+        let output = Command::new("unshare")
+            .args(options)
+            .args(["mount", "-t", "tmpfs", "-o", "size=64m", "none"])
+            .arg(folder.path())
+            .output();
+        output.is_ok_and(|output| output.status.success())
+    });
+    let Some(options) = mounted else {
+        println!("skipped: no file system can be mounted here");
+        return;
+    };
+    let output = Command::new("unshare")
+        .args(options)
+        .args(["sh", "-c", "mount -t tmpfs -o size=64m none \"$0\" && exec \"$@\""])
+        .arg(folder.path())
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env(SMALL_DISK, folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[cfg(target_os = "linux")]
+const SMALL_DISK: &str = "IDIOLECT_TEST_SMALL_DISK";
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_an_import_and_room_lets_it_finish() {
+    let Some(disk) = std::env::var_os(SMALL_DISK) else {
+        on_a_small_disk("kill::a_full_disk_ends_an_import_and_room_lets_it_finish");
+        return;
+    };
+    let home = Home::new();
+    home.file("many.jsonl", documents());
+    home.stdout(&["import", "many.jsonl", "--archive", "whole"]);
+    let whole = exported(&home, "whole");
+    let archive = Path::new(&disk).join("archive");
+    let archive = archive.to_str().unwrap();
+    let ballast = Path::new(&disk).join("ballast");
+    std::fs::write(&ballast, vec![1; 56 << 20]).unwrap();
+
+    let arguments = ["import", "many.jsonl", "--verbose", "--json", "--archive", archive];
+    let mut said = 0;
+    // Again with the disk as full as it was left.
+    for _ in 0..2 {
+        let output = home.command(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(failure(&output)["error"]["code"], "disk_full");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        said = stderr.lines().filter_map(stored).last().unwrap_or(said);
+        assert!((500..DOCUMENTS).contains(&said), "{said}");
+        let there = exported(&home, archive);
+        assert!(there.len() >= said, "{} of {said}", there.len());
+        assert_eq!(there, whole[..there.len()]);
+    }
+
+    // Not a byte is left: what is stored can be read all the same.
+    let fill = |at: usize| std::fs::write(Path::new(&disk).join(format!("fill-{at}")), [1; 4096]);
+    let fills = (0..).take_while(|&at| fill(at).is_ok()).count();
+    assert!(exported(&home, archive).len() >= said);
+    for at in 0..=fills {
+        std::fs::remove_file(Path::new(&disk).join(format!("fill-{at}"))).ok();
+    }
+    std::fs::remove_file(&ballast).unwrap();
+    assert!(home.command(&arguments).output().unwrap().status.success());
+    assert_eq!(exported(&home, archive), whole);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_nothing_can_be_written_an_archive_is_read() {
+    let Some(disk) = std::env::var_os(SMALL_DISK) else {
+        on_a_small_disk("kill::where_nothing_can_be_written_an_archive_is_read");
+        return;
+    };
+    let home = Home::new();
+    home.file("many.jsonl", documents());
+    let whole = Path::new(&disk).join("whole");
+    let killed = Path::new(&disk).join("killed");
+    let archives = [whole.to_str().unwrap(), killed.to_str().unwrap()];
+    home.stdout(&["import", "many.jsonl", "--archive", archives[0]]);
+    // The other one is left with a log.
+    let arguments = ["import", "many.jsonl", "--verbose", "--archive", archives[1]];
+    let (mut child, mut said) = start(&home, &arguments, Stdio::null());
+    assert_eq!(stored(&said.next().unwrap().unwrap()), Some(500));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(killed.join("archive.sqlite-wal").exists());
+
+    let remounted = Command::new("mount")
+        .args(["-o", "remount,ro"])
+        .arg(&disk)
+        .status()
+        .unwrap();
+    assert!(remounted.success());
+    let kept = [DOCUMENTS, 500];
+    for (archive, kept) in archives.into_iter().zip(kept) {
+        assert!(exported(&home, archive).len() >= kept);
+        for reading in [
+            &["search", "the mill", "--author", "author 3"][..],
+            &["authors"],
+            &["sources"],
+        ] {
+            home.stdout(&[reading, &["--archive", archive]].concat());
+        }
+        for writing in [
+            &["import", "many.jsonl"][..],
+            &["sources", "remove", "1", "--yes"],
+            &["rebuild"],
+        ] {
+            let arguments = [writing, &["--json", "--archive", archive]].concat();
+            let output = home.command(&arguments).output().unwrap();
+            assert_eq!(output.status.code(), Some(2), "{writing:?}");
+            assert_eq!(failure(&output)["error"]["code"], "read_only", "{writing:?}");
+        }
+    }
 }
