@@ -222,7 +222,9 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Locked,
             Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             Some(ErrorCode::DiskFull) => Self::DiskFull,
-            _ if error.sqlite_error().map(|error| error.extended_code) == Some(NO_SHARED_MEMORY) => {
+            _ if error.sqlite_error().map(|error| error.extended_code)
+                == Some(NO_SHARED_MEMORY) =>
+            {
                 Self::DiskFull
             }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {

@@ -174,7 +174,9 @@ pub(crate) fn is_marked(path: &Path) -> bool {
 enum Contents {
     /// A database without a table: its making was interrupted.
     Nothing,
-    Archive { format: i64 },
+    Archive {
+        format: i64,
+    },
 }
 
 /// What the database is, by its marks.

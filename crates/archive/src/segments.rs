@@ -14,12 +14,12 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, params};
 use crate::past::Snapshot;
 use crate::{Damage, Error};
 
-/// More segments than this of one author and encoder are merged, the smallest first.
-const MOST_SEGMENTS: usize = 8;
-/// What a merge leaves at most.
-const SEGMENTS_AFTER_MERGE: usize = 4;
+/// More segments than this of one author, encoder and tier are merged.
+const MOST_OF_A_TIER: usize = 3;
+/// Smaller segments are of the lowest tier; each further tier reaches to four times the size.
+const LOWEST_TIER: u64 = 32 << 10;
 /// A larger segment is merged with no other: SQLite stores no blob of more than 10⁹ bytes.
-const LARGEST_TO_MERGE: u64 = 256 << 20;
+const LARGEST_TO_MERGE: u64 = 128 << 20;
 /// Documents embedded and indexed at once; bounds the memory that vectors take.
 const DOCUMENTS_AT_ONCE: usize = 4_096;
 
@@ -263,9 +263,9 @@ fn write_anew(connection: &Connection, which: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Merges the author's smallest segments if there are more than a handful, so that a search opens
-/// few and a document is written again only a few times in its life. Segments of which most is
-/// removed are written anew.
+/// Merges the author's segments of a tier where there are more than a few, so that a search opens
+/// few and a document is written again only a few times in its life: both grow with the logarithm
+/// of how many there are. Segments of which most is removed are written anew.
 pub(crate) fn tidy(connection: &Connection, author: i64, name: &str) -> Result<(), Error> {
     let mut by_encoder: HashMap<Option<String>, Vec<Size>> = HashMap::new();
     let mut mostly_removed = Vec::new();
@@ -279,8 +279,8 @@ pub(crate) fn tidy(connection: &Connection, author: i64, name: &str) -> Result<(
     }
     let mut to_merge: Vec<Vec<i64>> = by_encoder
         .into_values()
-        .filter(|sizes| sizes.len() > MOST_SEGMENTS)
-        .map(smallest)
+        .map(crowded)
+        .filter(|keys| !keys.is_empty())
         .collect();
     mostly_removed.retain(|key| !to_merge.iter().flatten().any(|merged| merged == key));
     to_merge.extend(mostly_removed.into_iter().map(|key| vec![key]));
@@ -322,21 +322,25 @@ fn sizes(connection: &Connection, author: i64) -> Result<Vec<(Option<String>, Si
     Ok(found.collect::<Result<_, _>>()?)
 }
 
-/// The smallest of `sizes`: as many as must go for few to remain, and further ones as long as
-/// none is larger than all before it together.
-fn smallest(mut sizes: Vec<Size>) -> Vec<i64> {
+/// The segments of every tier that has too many, counting what comes of the tiers below.
+fn crowded(mut sizes: Vec<Size>) -> Vec<i64> {
     sizes.sort_by_key(|size| (size.bytes, size.key));
-    let must_go = sizes.len() - (SEGMENTS_AFTER_MERGE - 1);
-    let mut total = 0;
+    let mut merged = 0;
     let mut chosen = Vec::new();
-    for size in sizes {
-        if chosen.len() >= must_go && size.bytes > total {
-            break;
+    for of_tier in sizes.chunk_by(|a, b| tier(a.bytes) == tier(b.bytes)) {
+        let one_more = merged > 0 && tier(merged) == tier(of_tier[0].bytes);
+        if of_tier.len() + usize::from(one_more) > MOST_OF_A_TIER {
+            merged += of_tier.iter().map(|size| size.bytes).sum::<u64>();
+            chosen.extend(of_tier.iter().map(|size| size.key));
         }
-        total += size.bytes;
-        chosen.push(size.key);
     }
     chosen
+}
+
+fn tier(bytes: u64) -> u32 {
+    (bytes / LOWEST_TIER)
+        .checked_ilog(4)
+        .map_or(0, |tier| tier + 1)
 }
 
 /// Puts one segment in the place of some.
@@ -380,4 +384,53 @@ fn damaged(author: &str, error: SegmentError) -> Error {
         author: author.to_owned(),
         error,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Imports segments of `bytes` one after the other, as many as `imports`; gives the most there
+    /// were at once and how often a byte was written again.
+    fn imported(bytes: u64, imports: usize) -> (usize, f64) {
+        let mut segments: Vec<u64> = Vec::new();
+        let (mut most, mut written) = (0, 0);
+        for _ in 0..imports {
+            segments.push(bytes);
+            let sizes = segments.iter().zip(0..).map(|(&bytes, key)| Size {
+                key,
+                documents: 1,
+                removed: 0,
+                bytes,
+            });
+            let chosen = crowded(sizes.collect());
+            let merged: u64 = chosen.iter().map(|&key| segments[key as usize]).sum();
+            for &key in &chosen {
+                segments[key as usize] = 0;
+            }
+            segments.push(merged);
+            segments.retain(|&bytes| bytes > 0);
+            written += merged;
+            most = most.max(segments.len());
+        }
+        let again = written as f64 / (bytes * imports as u64) as f64;
+        (most, again)
+    }
+
+    #[test]
+    fn segments_and_merges_grow_with_the_logarithm_of_imports() {
+        for (bytes, imports) in [
+            (2_400, 100),
+            (2_400, 1_000),
+            (2_400, 20_000),
+            (450_000, 300),
+        ] {
+            let (most, again) = imported(bytes, imports);
+            let tiers = tier(bytes * imports as u64) as usize + 1;
+            let seen =
+                format!("{imports} of {bytes} bytes: {most} segments, written {again:.1} times");
+            assert!(most <= MOST_OF_A_TIER * tiers, "{seen}");
+            assert!(again <= 2.0 + (imports as f64).log2() / 2.0, "{seen}");
+        }
+    }
 }

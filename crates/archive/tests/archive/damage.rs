@@ -134,7 +134,10 @@ fn a_log_without_its_database_is_not_thrown_away() {
             Archive::create_or_open(lost.path()),
         ] {
             let error = opened.err().unwrap();
-            assert!(matches!(error, Error::Damaged(Damage::LogAlone { .. })), "{error:?}");
+            assert!(
+                matches!(error, Error::Damaged(Damage::LogAlone { .. })),
+                "{error:?}"
+            );
             assert!(error.hint().unwrap().contains("move it aside"));
         }
         assert!(std::fs::read(&log).unwrap() == bytes);
@@ -147,9 +150,10 @@ fn a_log_without_its_database_is_not_thrown_away() {
 
 /// Two authors with documents of the same ids and lengths.
 fn neighbours() -> Vec<Document> {
-    let long: String = (0..12)
+    let hours: Vec<String> = (0..12)
         .map(|hour| format!("At {hour} the garden was as it had been the hour before. "))
         .collect();
+    let long = hours.concat();
     vec![
         document("ana", "1", "The garden was full of rain."),
         document("bo", "1", "The garden had not seen any."),
@@ -163,7 +167,10 @@ fn read_all(dir: &Path, known: &HashMap<(&str, &str), &Document>) -> Result<usiz
     let archive = Archive::open_read_only(dir)?;
     let right = |author: &str, id: &str, text: &str| {
         let original = known.get(&(author, id));
-        assert!(original.is_some_and(|one| one.text == text), "{author} {id}");
+        assert!(
+            original.is_some_and(|one| one.text == text),
+            "{author} {id}"
+        );
     };
     let text = "The garden in the rain";
     let vector = Letters.embed(&[text]).unwrap().remove(0);
@@ -181,7 +188,11 @@ fn read_all(dir: &Path, known: &HashMap<(&str, &str), &Document>) -> Result<usiz
             }
         }
         for one in archive.documents(author)? {
-            assert!(neighbours().iter().any(|known| known.author == author && known.text == one.text));
+            assert!(
+                neighbours()
+                    .iter()
+                    .any(|known| known.author == author && known.text == one.text)
+            );
             found += 1;
         }
         let one = archive.document(Some(author), "1")?;
@@ -204,7 +215,9 @@ fn a_changed_byte_is_found_out_or_without_effect() {
     for key in [1, 2] {
         let connection = Connection::open(&path).unwrap();
         let bytes: Vec<u8> = connection
-            .query_row("SELECT bytes FROM segments WHERE key = ?1", [key], |row| row.get(0))
+            .query_row("SELECT bytes FROM segments WHERE key = ?1", [key], |row| {
+                row.get(0)
+            })
             .unwrap();
         indexes.push(bytes);
     }
@@ -270,11 +283,21 @@ fn an_index_that_points_at_another_author_shows_nothing_of_theirs() {
         text: "garden rain",
         vector: None,
     };
-    for one in past.rank(&query, Ranking::DocBm25, &Bm25::default(), 9).unwrap() {
+    for one in past
+        .rank(&query, Ranking::DocBm25, &Bm25::default(), 9)
+        .unwrap()
+    {
         assert_eq!(one.author, "ana");
-        assert!(documents.iter().any(|known| known.author == "ana" && known.text == one.text));
+        assert!(
+            documents
+                .iter()
+                .any(|known| known.author == "ana" && known.text == one.text)
+        );
     }
-    sql(&archive, "UPDATE documents SET text = 'Not what was written.' WHERE key = 1");
+    sql(
+        &archive,
+        "UPDATE documents SET text = 'Not what was written.' WHERE key = 1",
+    );
     let error = archive.document(Some("ana"), "1").unwrap_err();
     assert!(matches!(error, Error::Damaged(Damage::Document { ref id, .. }) if id == "1"));
 }

@@ -53,10 +53,10 @@ fn contents() -> Vec<Document> {
 
 /// A document whose text is stored compressed from format 2 on.
 fn long() -> Document {
-    let text: String = (1..=40)
+    let days: Vec<String> = (1..=40)
         .map(|day| format!("On day {day} of the journey it rained, and we read to each other. "))
         .collect();
-    document("dora", "journey", &text)
+    document("dora", "journey", &days.concat())
 }
 
 fn write_fixture() {
@@ -191,9 +191,11 @@ fn long_texts_of_format_1_are_compressed() {
     assert_eq!(archive.past("dora", &Before::Now).unwrap().documents(), 1);
     let stored: (String, i64) = Connection::open(dir.join("archive.sqlite"))
         .unwrap()
-        .query_row("SELECT typeof(text), length(text) FROM documents", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
+        .query_row(
+            "SELECT typeof(text), length(text) FROM documents",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
         .unwrap();
     assert_eq!(stored.0, "blob");
     assert!(stored.1 * 4 < long().text.len() as i64, "{stored:?}");
@@ -225,7 +227,9 @@ fn format_1_is_upgraded_and_a_copy_kept() {
         .unwrap();
     assert_eq!((again.added, again.updated, again.unchanged), (0, 0, 4));
     let new = document("ana", "a3", "One more.");
-    archive.import(&source("b"), &[new], Some(&Letters)).unwrap();
+    archive
+        .import(&source("b"), &[new], Some(&Letters))
+        .unwrap();
     let last = archive.documents("ana").unwrap().remove(0);
     assert_eq!(last.id, "a3", "undated");
 

@@ -52,26 +52,40 @@ fn nothing_of_an_excluded_source_is_left_behind_by_changes_and_merges() {
     let text = |at: usize| format!("Nobody knows about the quagmire at Zzyzx {at}.");
     for at in 0..12 {
         let one = document("ana", &format!("secret-{at}"), &text(at));
-        archive.import(&source("b"), &[one], Some(&Letters)).unwrap();
+        archive
+            .import(&source("b"), &[one], Some(&Letters))
+            .unwrap();
     }
     let other = document("bo", "secret-13", &text(13));
-    archive.import(&source("b"), &[other], Some(&Letters)).unwrap();
+    archive
+        .import(&source("b"), &[other], Some(&Letters))
+        .unwrap();
     // Another source changes some, and adds to what stays.
     for at in [3, 11] {
         let changed = document("ana", &format!("secret-{at}"), "A plain sentence.");
-        archive.import(&source("a"), &[changed], Some(&Letters)).unwrap();
+        archive
+            .import(&source("a"), &[changed], Some(&Letters))
+            .unwrap();
     }
     assert!(number(&archive, "SELECT count(*) FROM segments") > 2);
     assert!(number(&archive, "SELECT count(*) FROM tombstones") > 0);
     let dir = archive.dir().to_owned();
     let traces: [&[u8]; 4] = [b"Nobody knows about", b"quagmir", b"zzyzx", b"secret-13"];
     for trace in traces {
-        assert!(is_in_files(&dir, trace), "{}", String::from_utf8_lossy(trace));
+        assert!(
+            is_in_files(&dir, trace),
+            "{}",
+            String::from_utf8_lossy(trace)
+        );
     }
     let removal = archive.exclude_source(1).unwrap();
     assert_eq!((removal.documents, removal.erased), (11, true));
     for trace in traces {
-        assert!(!is_in_files(&dir, trace), "{}", String::from_utf8_lossy(trace));
+        assert!(
+            !is_in_files(&dir, trace),
+            "{}",
+            String::from_utf8_lossy(trace)
+        );
     }
     assert_eq!(archive.documents("ana").unwrap().len(), 2);
     assert_eq!(archive.check().unwrap().findings, []);
@@ -96,4 +110,32 @@ fn what_another_source_replaced_goes_with_the_source_it_came_from() {
         assert!(!is_in_files(archive.dir(), trace));
     }
     assert_eq!(archive.documents("ana").unwrap().len(), 5);
+}
+
+/// Documents that change again and again leave no more behind than what they are.
+#[test]
+fn merges_drop_what_was_replaced() {
+    let (_folder, mut archive) = empty_archive();
+    for round in 0..40 {
+        let changed: Vec<_> = (0..4)
+            .map(|at| {
+                let text =
+                    format!("In round {round} the letter {at} says something else, word{round}.");
+                document("ana", &at.to_string(), &text)
+            })
+            .collect();
+        archive
+            .import(&source("a"), &changed, Some(&Letters))
+            .unwrap();
+    }
+    assert!(number(&archive, "SELECT count(*) FROM segments") <= 3);
+    assert!(number(&archive, "SELECT sum(documents) FROM segments") <= 12);
+    assert!(number(&archive, "SELECT count(*) FROM tombstones") <= 8);
+    assert_eq!(
+        number(
+            &archive,
+            "SELECT count(*) FROM tombstones WHERE segment NOT IN (SELECT key FROM segments)"
+        ),
+        0
+    );
 }

@@ -161,7 +161,12 @@ fn open_to_write(no_wait: bool, context: &Context) -> anyhow::Result<Archive> {
             copy.display()
         ));
     }
-    archive.wait_at_most(if no_wait { Duration::ZERO } else { Duration::MAX })?;
+    let patience = if no_wait {
+        Duration::ZERO
+    } else {
+        Duration::MAX
+    };
+    archive.wait_at_most(patience)?;
     archive.take_turn(&mut || {
         context
             .printer

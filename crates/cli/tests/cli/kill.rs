@@ -189,7 +189,10 @@ fn failure(output: &Output) -> serde_json::Value {
 #[test]
 fn of_two_imports_one_waits() {
     let home = Home::new();
-    home.file("more.jsonl", r#"{"author":"ben","id":"b1","text":"Another text."}"#);
+    home.file(
+        "more.jsonl",
+        r#"{"author":"ben","id":"b1","text":"Another text."}"#,
+    );
     let arguments = ["import", "-", "--format", "jsonl", "--verbose"];
     let (mut first, mut said) = start(&home, &arguments, Stdio::piped());
     // As long as its input lasts, the first one is at work.
@@ -213,7 +216,10 @@ fn of_two_imports_one_waits() {
         "waiting for another idiolect to finish writing…"
     );
     drop(input);
-    let last = said.map_while(Result::ok).filter_map(|line| stored(&line)).last();
+    let last = said
+        .map_while(Result::ok)
+        .filter_map(|line| stored(&line))
+        .last();
     assert_eq!(last, Some(DOCUMENTS));
     assert!(first.wait().unwrap().success());
     assert!(second.wait().unwrap().success());
@@ -223,7 +229,10 @@ fn of_two_imports_one_waits() {
 #[test]
 fn one_that_waits_goes_on_when_the_other_is_killed() {
     let home = Home::new();
-    home.file("more.jsonl", r#"{"author":"ben","id":"b1","text":"Another text."}"#);
+    home.file(
+        "more.jsonl",
+        r#"{"author":"ben","id":"b1","text":"Another text."}"#,
+    );
     let arguments = ["import", "-", "--format", "jsonl", "--verbose"];
     let (mut first, mut said) = start(&home, &arguments, Stdio::piped());
     let mut input = first.stdin.take().unwrap();
@@ -252,7 +261,11 @@ fn a_reader_during_an_import_sees_whole_batches() {
     while let Some(line) = said.next() {
         let reported = stored(&line.unwrap()).unwrap_or(0);
         let now = exported(&home, "killed");
-        assert!(now.len() >= reported.max(seen), "{} of {reported}", now.len());
+        assert!(
+            now.len() >= reported.max(seen),
+            "{} of {reported}",
+            now.len()
+        );
         assert_eq!(now, whole[..now.len()]);
         seen = now.len();
     }
@@ -282,7 +295,11 @@ fn on_a_small_disk(test: &str) {
     };
     let output = Command::new("unshare")
         .args(options)
-        .args(["sh", "-c", "mount -t tmpfs -o size=64m none \"$0\" && exec \"$@\""])
+        .args([
+            "sh",
+            "-c",
+            "mount -t tmpfs -o size=64m none \"$0\" && exec \"$@\"",
+        ])
         .arg(folder.path())
         .arg(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
@@ -316,7 +333,14 @@ fn a_full_disk_ends_an_import_and_room_lets_it_finish() {
     let ballast = Path::new(&disk).join("ballast");
     std::fs::write(&ballast, vec![1; 56 << 20]).unwrap();
 
-    let arguments = ["import", "many.jsonl", "--verbose", "--json", "--archive", archive];
+    let arguments = [
+        "import",
+        "many.jsonl",
+        "--verbose",
+        "--json",
+        "--archive",
+        archive,
+    ];
     let mut said = 0;
     // Again with the disk as full as it was left.
     for _ in 0..2 {
@@ -357,7 +381,13 @@ fn where_nothing_can_be_written_an_archive_is_read() {
     let archives = [whole.to_str().unwrap(), killed.to_str().unwrap()];
     home.stdout(&["import", "many.jsonl", "--archive", archives[0]]);
     // The other one is left with a log.
-    let arguments = ["import", "many.jsonl", "--verbose", "--archive", archives[1]];
+    let arguments = [
+        "import",
+        "many.jsonl",
+        "--verbose",
+        "--archive",
+        archives[1],
+    ];
     let (mut child, mut said) = start(&home, &arguments, Stdio::null());
     assert_eq!(stored(&said.next().unwrap().unwrap()), Some(500));
     child.kill().unwrap();
@@ -388,7 +418,11 @@ fn where_nothing_can_be_written_an_archive_is_read() {
             let arguments = [writing, &["--json", "--archive", archive]].concat();
             let output = home.command(&arguments).output().unwrap();
             assert_eq!(output.status.code(), Some(2), "{writing:?}");
-            assert_eq!(failure(&output)["error"]["code"], "read_only", "{writing:?}");
+            assert_eq!(
+                failure(&output)["error"]["code"],
+                "read_only",
+                "{writing:?}"
+            );
         }
     }
 }
