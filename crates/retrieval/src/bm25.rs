@@ -1,6 +1,5 @@
 use std::str::FromStr;
 
-use crate::segment::Columns;
 use crate::{Analyzer, NameError};
 
 /// Parameters of BM25, all chosen per query (the paper names none).
@@ -85,54 +84,46 @@ impl Bm25 {
 pub(crate) struct TfParts<'a> {
     bm25: &'a Bm25,
     average_length: f64,
-    /// For frequencies below [`Self::FREQUENCIES`] and lengths below [`Self::LENGTHS`]; empty until
-    /// it pays.
+    /// For frequencies below [`Self::FREQUENCIES`] and lengths below [`Self::LENGTHS`], or none.
     table: Vec<f64>,
 }
 
 impl<'a> TfParts<'a> {
     const FREQUENCIES: u32 = 8;
-    const LENGTHS: usize = 256;
-    /// Filling the table costs about as much as it saves on so many postings.
-    const WORTH_A_TABLE: usize = 2_048;
+    pub(crate) const LENGTHS: u32 = 256;
 
-    pub(crate) fn new(bm25: &'a Bm25, average_length: f64) -> Self {
+    /// For about so many `questions`: a table is made where it pays.
+    pub(crate) fn new(bm25: &'a Bm25, average_length: f64, questions: usize) -> Self {
+        let mut table = Vec::new();
+        if questions >= (Self::FREQUENCIES * Self::LENGTHS) as usize {
+            for tf in 0..Self::FREQUENCIES {
+                let parts =
+                    (0..Self::LENGTHS).map(|length| bm25.tf_part(tf, length, average_length));
+                table.extend(parts);
+            }
+        }
         Self {
             bm25,
             average_length,
-            table: Vec::new(),
+            table,
         }
     }
 
-    /// Adds to each document of `postings` what a term of this idf, so many times in the query, is
-    /// worth there. Positions are below the length of `scores` and of `lengths`.
-    pub(crate) fn add(
-        &mut self,
-        postings: &Columns,
-        lengths: &[u32],
-        idf: f64,
-        count: f64,
-        scores: &mut [f64],
-    ) {
-        if self.table.is_empty() && postings.positions.len() >= Self::WORTH_A_TABLE {
-            for tf in 0..Self::FREQUENCIES {
-                let lengths = 0..Self::LENGTHS as u32;
-                self.table.extend(
-                    lengths.map(|length| self.bm25.tf_part(tf, length, self.average_length)),
-                );
-            }
-        }
-        let lengths = &lengths[..scores.len()];
-        for (position, tf) in postings.pairs() {
-            let position = position as usize;
-            let length = lengths[position];
-            let in_table = tf as usize * Self::LENGTHS + length as usize;
-            let part = match self.table.get(in_table) {
-                Some(&part) if (length as usize) < Self::LENGTHS => part,
-                _ => self.bm25.tf_part(tf, length, self.average_length),
-            };
-            scores[position] += idf * part * count;
-        }
+    /// The table; empty where it would not pay.
+    pub(crate) fn table(&self) -> &[f64] {
+        &self.table
+    }
+
+    /// Where in the table the part is, if the length is below [`Self::LENGTHS`].
+    #[inline]
+    pub(crate) fn place(tf: u32, length: u32) -> usize {
+        tf as usize * Self::LENGTHS as usize + length as usize
+    }
+
+    /// What is not in the table.
+    #[cold]
+    pub(crate) fn computed(&self, tf: u32, length: u32) -> f64 {
+        self.bm25.tf_part(tf, length, self.average_length)
     }
 }
 

@@ -37,11 +37,13 @@ mod past;
 mod ranking;
 mod segment;
 mod vectors;
+mod walk;
 
 pub use analysis::{Analyzer, Language, snowball_stop_words, words};
 pub use bm25::{Bm25, LengthNorm};
 pub use error::{NameError, PastError, SegmentError};
 pub use past::{
-    ExplainedTerm, Explanation, MemoryPast, Past, Query, SegmentsPast, Texts, TextsError,
+    ExplainedTerm, Explanation, Found, MemoryPast, Past, Query, SegmentsPast, Texts, TextsError,
 };
 pub use segment::{SEGMENT_VERSION, Segment, SegmentDocument, SegmentPart, Vectors, merge};
+pub use walk::{Earlier, Walk};

@@ -40,24 +40,50 @@ impl Analyzer {
     /// Calls `each` with the terms of `text`, in order, without allocating one by one.
     pub(crate) fn for_each_term(self, text: &str, each: &mut dyn FnMut(&str)) {
         let mut term = String::new();
+        let stemmer = self.stemmer();
+        tokens::for_each_word(text, |word| {
+            self.make_term(word, stemmer.as_ref(), &mut term, &mut *each);
+        });
+    }
+
+    /// Calls `each` with the words that terms are made of.
+    pub(crate) fn for_each_word(self, text: &str, each: &mut impl FnMut(&str)) {
+        tokens::for_each_word(text, each);
+    }
+
+    /// Calls `each` with the term of such a word; not at all where it has none.
+    pub(crate) fn term_of_word(self, word: &str, each: &mut dyn FnMut(&str)) {
+        self.make_term(word, self.stemmer().as_ref(), &mut String::new(), each);
+    }
+
+    fn stemmer(self) -> Option<Stemmer> {
         match self {
-            Self::English => tokens::for_each_word(text, &mut |word| {
-                tokens::lower_case(tokens::without_possessive(word), &mut term);
-                if !term.is_empty() && !stop_words::is_lucene_stop_word(&term) {
-                    porter::stem(&mut term);
-                    each(&term);
+            Self::Snowball(Language(algorithm)) => Some(Stemmer::new(algorithm)),
+            Self::English | Self::Plain => None,
+        }
+    }
+
+    fn make_term(
+        self,
+        word: &str,
+        stemmer: Option<&Stemmer>,
+        term: &mut String,
+        each: &mut dyn FnMut(&str),
+    ) {
+        match self {
+            Self::English => {
+                tokens::lower_case(tokens::without_possessive(word), term);
+                if !term.is_empty() && !stop_words::is_lucene_stop_word(term) {
+                    porter::stem(term);
+                    each(term);
                 }
-            }),
-            Self::Plain => tokens::for_each_word(text, &mut |word| {
-                tokens::lower_case(word, &mut term);
-                each(&term);
-            }),
-            Self::Snowball(Language(algorithm)) => {
-                let stemmer = Stemmer::new(algorithm);
-                tokens::for_each_word(text, &mut |word| {
-                    tokens::lower_case(word, &mut term);
-                    each(&stemmer.stem(&term));
-                });
+            }
+            Self::Plain | Self::Snowball(_) => {
+                tokens::lower_case(word, term);
+                match stemmer {
+                    Some(stemmer) => each(&stemmer.stem(term)),
+                    None => each(term),
+                }
             }
         }
     }
@@ -67,7 +93,7 @@ impl Analyzer {
 /// stay (paper §4.4: words for SynCtx and SynCtxInd).
 pub fn words(text: &str) -> Vec<String> {
     let mut found = Vec::new();
-    tokens::for_each_word(text, &mut |word| {
+    tokens::for_each_word(text, |word| {
         let mut lower = String::with_capacity(word.len());
         tokens::lower_case(tokens::without_possessive(word), &mut lower);
         if !lower.is_empty() {

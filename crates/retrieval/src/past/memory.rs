@@ -2,7 +2,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use idiolect_core::{Before, Document, Encoder, Ranked, Ranking, snippets};
 
-use super::{Explanation, Past, Query, SegmentsPast, Texts, TextsError};
+use super::{Explanation, Found, Past, Query, SegmentsPast, Texts, TextsError};
 use crate::{Analyzer, Bm25, PastError, Segment, SegmentDocument, SegmentPart, Vectors};
 
 /// The past of an author whose documents are all in memory: the same kernel over one segment.
@@ -65,6 +65,21 @@ impl MemoryPast {
     /// As [`SegmentsPast::new`].
     pub fn at(&self, before: &Before) -> Result<Self, PastError> {
         self.0.at(before).map(Self)
+    }
+
+    /// As [`SegmentsPast::find`].
+    ///
+    /// # Errors
+    /// As [`Past::rank`].
+    pub fn find(
+        &self,
+        query: &Query<'_>,
+        ranking: Ranking,
+        bm25: &Bm25,
+        k: usize,
+        each: &mut dyn FnMut(Found<'_>),
+    ) -> Result<(), PastError> {
+        self.0.find(query, ranking, bm25, k, each)
     }
 }
 

@@ -69,6 +69,17 @@ pub trait Texts: Send + Sync {
 /// Why a text could not be read.
 pub type TextsError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What a ranking found, in its place, without texts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Found<'a> {
+    /// Higher is better; what it means depends on the ranking.
+    pub score: f32,
+    /// Id of the document.
+    pub document: &'a str,
+    /// Index of the snippet in its document; `None` where whole documents are ranked.
+    pub snippet: Option<u32>,
+}
+
 /// What is looked for (paper §3: x_t).
 #[derive(Debug, Clone, Copy)]
 pub struct Query<'a> {

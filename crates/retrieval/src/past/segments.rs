@@ -2,7 +2,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use idiolect_core::{Before, Document, Ranked, Ranking};
 
-use super::{Explanation, Past, Query, Texts, Visible, VisiblePart};
+use super::{Explanation, Found, Past, Query, Texts, Visible, VisiblePart};
 use crate::ranking::{self, Candidate};
 use crate::{Analyzer, Bm25, PastError, Segment, SegmentDocument, SegmentPart};
 
@@ -46,6 +46,48 @@ impl SegmentsPast {
             visible: Visible::before(&self.parts, before)?,
             ..self.clone()
         })
+    }
+
+    /// As [`Past::rank`], but no text is read: `each` is called with the best `k`, best first.
+    ///
+    /// # Errors
+    /// As [`Past::rank`].
+    pub fn find(
+        &self,
+        query: &Query<'_>,
+        ranking: Ranking,
+        bm25: &Bm25,
+        k: usize,
+        each: &mut dyn FnMut(Found<'_>),
+    ) -> Result<(), PastError> {
+        self.candidates(query, ranking, bm25, k, &mut |candidate| {
+            each(Found {
+                score: candidate.score,
+                document: candidate.part.segment.id(candidate.position),
+                snippet: candidate.snippet,
+            });
+            Ok(())
+        })
+    }
+
+    fn candidates(
+        &self,
+        query: &Query<'_>,
+        ranking: Ranking,
+        bm25: &Bm25,
+        k: usize,
+        each: &mut dyn FnMut(&Candidate<'_>) -> Result<(), PastError>,
+    ) -> Result<(), PastError> {
+        if ranking == Ranking::None || self.visible.documents == 0 {
+            return Ok(());
+        }
+        let visible = match ranking {
+            Ranking::DocBm25 => self.analyzed(bm25.analyzer)?,
+            _ => Cow::Borrowed(&self.visible),
+        };
+        ranking::rank(&visible, query, ranking, bm25, k)?
+            .iter()
+            .try_for_each(each)
     }
 
     /// What is visible, as terms of `analyzer`: segments made by another are made again from their
@@ -152,18 +194,12 @@ impl Past for SegmentsPast {
         bm25: &Bm25,
         k: usize,
     ) -> Result<Vec<Ranked>, PastError> {
-        if ranking == Ranking::None || self.visible.documents == 0 {
-            return Ok(Vec::new());
-        }
-        let visible = match ranking {
-            Ranking::DocBm25 => self.analyzed(bm25.analyzer)?,
-            _ => Cow::Borrowed(&self.visible),
-        };
-        ranking::rank(&visible, query, ranking, bm25, k)?
-            .iter()
-            .zip(1..)
-            .map(|(candidate, rank)| self.ranked(rank, candidate))
-            .collect()
+        let mut ranked = Vec::new();
+        self.candidates(query, ranking, bm25, k, &mut |candidate| {
+            ranked.push(self.ranked(ranked.len() + 1, candidate)?);
+            Ok(())
+        })?;
+        Ok(ranked)
     }
 
     fn explain(

@@ -1,6 +1,7 @@
 use idiolect_core::Before;
 
 use crate::segment::{Columns, When, partition_point};
+use crate::vectors::Signed;
 use crate::{PastError, Segment, SegmentPart};
 
 /// The documents of one author that may be seen, and nothing but them.
@@ -64,6 +65,23 @@ impl Visible {
         find(&self.parts, id)
     }
 
+    /// Snippets of the visible documents, and of removed ones among them.
+    pub(crate) fn snippets(&self) -> usize {
+        self.parts.iter().map(VisiblePart::snippets).sum()
+    }
+
+    /// Vectors of these, by part.
+    ///
+    /// # Errors
+    /// Where they cannot be read.
+    pub(crate) fn signed_snippet_rows(&self) -> Result<Vec<Signed<'_>>, PastError> {
+        let mut parts = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            parts.push(part.segment.signed_snippet_rows(part.snippets())?);
+        }
+        Ok(parts)
+    }
+
     /// Mean number of terms of a document; 0 without documents.
     pub(crate) fn average_length(&self) -> f64 {
         let total: u64 = self.parts.iter().map(VisiblePart::total_length).sum();
@@ -110,10 +128,9 @@ impl VisiblePart {
     }
 
     fn total_length(&self) -> u64 {
-        let lengths = &self.segment.lengths()[..self.cut];
-        let all: u64 = lengths.iter().copied().map(u64::from).sum();
-        let removed = self.removed.iter().map(|&at| u64::from(lengths[at]));
-        all - removed.sum::<u64>()
+        let removed = self.removed.iter();
+        let removed = removed.map(|&at| u64::from(self.segment.length(at)));
+        self.segment.length_before(self.cut) - removed.sum::<u64>()
     }
 
     /// Of every visible document, ascending.
@@ -121,19 +138,23 @@ impl VisiblePart {
         (0..self.cut).filter(|&at| self.shows(at))
     }
 
-    /// Puts the visible documents that have `term`, by position, and how often they have it in the
-    /// place of what `to` holds.
+    /// Appends the visible documents that have `term`, by position, and how often they have it.
     pub(crate) fn postings(&self, term: &str, to: &mut Columns) {
-        to.clear();
+        let before = to.len();
         self.segment.postings(term, self.cut, to);
         if !self.removed.is_empty() {
-            to.retain(|position| self.shows(position as usize));
+            to.retain_from(before, |position| self.shows(position as usize));
         }
     }
 
     /// Whether every position below the cut is visible.
     pub(crate) fn shows_all(&self) -> bool {
         self.removed.is_empty()
+    }
+
+    /// Snippets of documents below the cut, removed ones included.
+    pub(crate) fn snippets(&self) -> usize {
+        self.segment.snippets_before(self.cut)
     }
 
     /// Positions are below this.

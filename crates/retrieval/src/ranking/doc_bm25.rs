@@ -1,63 +1,139 @@
-use super::{Best, Candidate};
+use std::ops::Range;
+
+use super::top::{Scored, Top};
+use super::{Candidate, best};
 use crate::bm25::{TfParts, idf};
-use crate::past::{Visible, VisiblePart};
+use crate::past::Visible;
 use crate::segment::Columns;
 use crate::{Bm25, ExplainedTerm, Explanation};
 
+/// Documents whose scores are summed at a time: few enough for the nearest cache.
+const WINDOW: usize = 2_048;
 /// Scores are looked through by so many at once.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 
 /// RankDocBM25 of paper §4.2, in Lucene's form (the paper names none): the best `k`, best first.
 /// Scores depend on nothing but the visible documents: all sums are of whole numbers or run over
 /// the query's terms in their order, so where segments begin and end changes no bit.
-pub(super) fn best<'a>(
+pub(super) fn rank<'a>(
     visible: &'a Visible,
     query: &str,
     bm25: &Bm25,
     k: usize,
 ) -> Vec<Candidate<'a>> {
-    let mut tf_parts = TfParts::new(bm25, visible.average_length());
-    let mut parts: Vec<_> = visible
-        .parts
-        .iter()
-        .map(|part| (part, vec![0.0_f64; part.cut()], Columns::default()))
-        .collect();
+    let mut postings = Columns::default();
+    let mut terms = Vec::new();
     for (term, count) in counted(bm25.analyzer.terms(query)) {
-        let mut df = 0;
-        for (part, _, postings) in &mut parts {
-            part.postings(&term, postings);
-            df += postings.positions.len();
+        let before = postings.len();
+        let mut of_parts = Vec::with_capacity(visible.parts.len());
+        for part in &visible.parts {
+            let start = postings.len();
+            part.postings(&term, &mut postings);
+            of_parts.push(start..postings.len());
         }
-        let (idf, count) = (idf(visible.documents, df), count as f64);
-        for (part, scores, postings) in &mut parts {
-            tf_parts.add(postings, part.segment.lengths(), idf, count, scores);
+        let df = postings.len() - before;
+        if df > 0 {
+            terms.push(Term {
+                idf: idf(visible.documents, df),
+                count: count as f64,
+                of_parts,
+            });
         }
     }
-    let mut best = Best::new(k);
-    for (part, scores, _) in &parts {
-        select(part, scores, &mut best);
+    let tf_parts = TfParts::new(bm25, visible.average_length(), postings.len());
+    let mut top = Top::new(k);
+    let mut scores = vec![0.0; WINDOW];
+    for (number, part) in visible.parts.iter().enumerate() {
+        let lengths = part.segment.lengths();
+        for start in (0..part.cut()).step_by(WINDOW) {
+            let end = part.cut().min(start + WINDOW);
+            let lengths = &lengths[start..end];
+            let scores = &mut scores[..end - start];
+            for term in &mut terms {
+                let rest = &mut term.of_parts[number];
+                rest.start += add(
+                    &postings.positions[rest.clone()],
+                    &postings.frequencies[rest.clone()],
+                    (term.idf, term.count),
+                    &tf_parts,
+                    start,
+                    lengths,
+                    scores,
+                );
+            }
+            show(scores, number as u32, start as u32, &mut top);
+            scores.fill(0.0);
+        }
     }
-    best.into_sorted()
+    let candidates = top.into_kept().into_iter().map(|scored| Candidate {
+        score: scored.score,
+        part: &visible.parts[scored.part as usize],
+        position: scored.at as usize,
+        snippet: None,
+    });
+    best(k, candidates)
+}
+/// A term of the query.
+struct Term {
+    idf: f64,
+    /// How often it is in the query.
+    count: f64,
+    /// Which postings are those of each visible part, as far as they are still to be added.
+    of_parts: Vec<Range<usize>>,
 }
 
-/// Shows `best` the documents of a part that have a score.
-fn select<'a>(part: &'a VisiblePart, scores: &[f64], best: &mut Best<'a>) {
-    let mut least = best.least();
-    for (chunk, start) in scores.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
-        let greatest = chunk.iter().fold(0.0_f64, |most, &score| most.max(score));
-        if greatest == 0.0 || (greatest as f32) < least {
-            continue;
+/// Adds what a term is worth to the scores of documents from `start` on, whose numbers of terms are
+/// `lengths`; how many of `positions`, none of which is in front of them, are theirs.
+#[inline(never)]
+fn add(
+    positions: &[u32],
+    frequencies: &[u32],
+    (idf, count): (f64, f64),
+    tf_parts: &TfParts<'_>,
+    start: usize,
+    lengths: &[u32],
+    scores: &mut [f64],
+) -> usize {
+    let lengths = &lengths[..scores.len()];
+    let table = tf_parts.table();
+    for (number, (&position, &tf)) in positions.iter().zip(frequencies).enumerate() {
+        let at = (position as usize).wrapping_sub(start);
+        if at >= lengths.len() {
+            return number;
         }
-        for (&score, position) in chunk.iter().zip(start..) {
-            let score = score as f32;
-            if score != 0.0 && score >= least {
-                best.push(Candidate {
-                    score,
-                    part,
-                    position,
-                    snippet: None,
-                });
-                least = best.least();
+        let length = lengths[at];
+        let part = match table.get(TfParts::place(tf, length)) {
+            Some(&part) if length < TfParts::LENGTHS => part,
+            _ => tf_parts.computed(tf, length),
+        };
+        scores[at] += idf * part * count;
+    }
+    positions.len().min(frequencies.len())
+}
+
+/// Shows `top` which documents of a part have a score, from `start` on.
+fn show(scores: &[f64], part: u32, start: u32, top: &mut Top) {
+    for (chunk, start) in scores.chunks(CHUNK).zip((start..).step_by(CHUNK)) {
+        let least = f64::from(top.least());
+        // A score is made shorter before it is compared: a little less may be enough.
+        let enough = (least * (1.0 - 1e-7)).max(f64::MIN_POSITIVE);
+        let mut any = false;
+        for &score in chunk {
+            any |= score >= enough;
+        }
+        if any {
+            // Most are not good enough, and which are cannot be foretold: no branches.
+            let (mut good, mut count) = ([0; CHUNK], 0);
+            for (&score, at) in chunk.iter().zip(0..) {
+                good[count] = at;
+                count += usize::from(score >= enough);
+            }
+            for &at in &good[..count] {
+                let score = chunk[at as usize] as f32;
+                if score != 0.0 {
+                    let at = start + at;
+                    top.show(Scored { score, part, at });
+                }
             }
         }
     }
@@ -77,8 +153,9 @@ pub(crate) fn explain(
     let explained = |(term, count_in_query): (String, usize)| {
         let (mut df, mut tf) = (0, 0);
         for part in &visible.parts {
+            postings.clear();
             part.postings(&term, &mut postings);
-            df += postings.positions.len();
+            df += postings.len();
             if std::ptr::eq(part, its_part)
                 && let Ok(at) = postings.positions.binary_search(&(its_position as u32))
             {

@@ -6,6 +6,7 @@ mod doc_by_snippet;
 mod doc_dense;
 mod recent;
 mod snippet;
+mod top;
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -26,13 +27,10 @@ pub(crate) fn rank<'a>(
 ) -> Result<Vec<Candidate<'a>>, PastError> {
     Ok(match ranking {
         Ranking::Recent => best(k, recent::score(visible)),
-        Ranking::DocBm25 => doc_bm25::best(visible, query.text, bm25, k),
-        Ranking::DocDense => best(k, doc_dense::score(visible, &comparable(visible, query)?)?),
-        Ranking::Snippet => best(k, snippet::score(visible, &comparable(visible, query)?)?),
-        Ranking::DocBySnippet => best(
-            k,
-            doc_by_snippet::score(visible, &comparable(visible, query)?)?,
-        ),
+        Ranking::DocBm25 => doc_bm25::rank(visible, query.text, bm25, k),
+        Ranking::DocDense => doc_dense::rank(visible, &comparable(visible, query)?, k)?,
+        Ranking::Snippet => snippet::rank(visible, &comparable(visible, query)?, k)?,
+        Ranking::DocBySnippet => doc_by_snippet::rank(visible, &comparable(visible, query)?, k)?,
         Ranking::None => Vec::new(),
     })
 }
@@ -83,51 +81,20 @@ impl PartialEq for Candidate<'_> {
 
 impl Eq for Candidate<'_> {}
 
-/// The best `k` of what it is shown, in memory for no more than them.
-pub(crate) struct Best<'a> {
-    k: usize,
-    kept: BinaryHeap<Reverse<Candidate<'a>>>,
-}
-
-impl<'a> Best<'a> {
-    pub(crate) fn new(k: usize) -> Self {
-        Self {
-            k,
-            kept: BinaryHeap::new(),
-        }
-    }
-
-    /// A candidate with a lower score is of no use any more; one with this score may be.
-    pub(crate) fn least(&self) -> f32 {
-        match self.kept.peek() {
-            Some(Reverse(worst)) if self.kept.len() == self.k => worst.score,
-            None if self.k == 0 => f32::INFINITY,
-            _ => f32::NEG_INFINITY,
-        }
-    }
-
-    pub(crate) fn push(&mut self, candidate: Candidate<'a>) {
-        if self.kept.len() < self.k {
-            self.kept.push(Reverse(candidate));
-        } else if let Some(mut worst) = self.kept.peek_mut()
+/// The best `k`, best first, in memory for no more than them.
+fn best<'a>(k: usize, candidates: impl Iterator<Item = Candidate<'a>>) -> Vec<Candidate<'a>> {
+    let mut kept = BinaryHeap::new();
+    for candidate in candidates {
+        if kept.len() < k {
+            kept.push(Reverse(candidate));
+        } else if let Some(mut worst) = kept.peek_mut()
             && candidate > worst.0
         {
             worst.0 = candidate;
         }
     }
-
-    /// Best first.
-    pub(crate) fn into_sorted(self) -> Vec<Candidate<'a>> {
-        let sorted = self.kept.into_sorted_vec();
-        sorted.into_iter().map(|Reverse(one)| one).collect()
-    }
-}
-
-/// The best `k`, best first.
-fn best<'a>(k: usize, candidates: impl Iterator<Item = Candidate<'a>>) -> Vec<Candidate<'a>> {
-    let mut best = Best::new(k);
-    candidates.for_each(|candidate| best.push(candidate));
-    best.into_sorted()
+    let sorted = kept.into_sorted_vec();
+    sorted.into_iter().map(|Reverse(one)| one).collect()
 }
 
 /// The query's vector, if what is visible can be compared with it.

@@ -1,26 +1,49 @@
-use super::Candidate;
+use super::top::{Scored, Top};
+use super::{Candidate, best};
 use crate::PastError;
 use crate::past::Visible;
-use crate::vectors::{Quantized, similarity};
+use crate::vectors::{Quantized, by_signs, scan, scan_by_signs};
 
-/// RankSnippet of paper §4.2: how alike the embeddings of snippet and query are.
-pub(super) fn score<'a>(
+/// RankSnippet of paper §4.2: how alike the embeddings of snippet and query are. Of very many
+/// snippets, those whose signs promise little are not compared.
+pub(super) fn rank<'a>(
     visible: &'a Visible,
     query: &Quantized,
-) -> Result<impl Iterator<Item = Candidate<'a>>, PastError> {
-    let mut parts = Vec::new();
-    for part in &visible.parts {
-        parts.push((part, part.segment.snippet_rows()?));
+    k: usize,
+) -> Result<Vec<Candidate<'a>>, PastError> {
+    let mut top = Top::new(k);
+    let is_shown = |part: usize, index| {
+        let part = &visible.parts[part];
+        part.shows_all() || part.shows(part.segment.position_of(index))
+    };
+    if by_signs(visible.snippets(), k) {
+        let parts = visible.signed_snippet_rows()?;
+        scan_by_signs(query, &parts, &mut |number, index, score| {
+            if score >= top.least() && is_shown(number, index) {
+                let (part, at) = (number as u32, index as u32);
+                top.show(Scored { score, part, at });
+            }
+        });
+    } else {
+        for (number, part) in visible.parts.iter().enumerate() {
+            let rows = part.segment.snippet_rows()?;
+            scan(query, &rows, part.snippets(), &mut |first, scores| {
+                top.show_all(scores, number as u32, first, |index| {
+                    is_shown(number, index)
+                });
+            });
+        }
     }
-    Ok(parts.into_iter().flat_map(move |(part, rows)| {
-        part.positions().flat_map(move |position| {
-            let indices = part.segment.snippet_indices(position);
-            indices.zip(0..).map(move |(index, in_document)| Candidate {
-                score: similarity(query, rows.values(index), rows.scale(index)),
-                part,
-                position,
-                snippet: Some(in_document),
-            })
-        })
-    }))
+    let candidates = top.into_kept().into_iter().map(|scored| {
+        let part = &visible.parts[scored.part as usize];
+        let position = part.segment.position_of(scored.at as usize);
+        let first = part.segment.snippets_before(position) as u32;
+        Candidate {
+            score: scored.score,
+            part,
+            position,
+            snippet: Some(scored.at - first),
+        }
+    });
+    Ok(best(k, candidates))
 }

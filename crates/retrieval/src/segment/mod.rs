@@ -24,6 +24,7 @@ pub(crate) use postings::Columns;
 pub(crate) use stored::Rows;
 pub(crate) use when::When;
 
+use crate::vectors::{Signed, Signs};
 use crate::{Analyzer, PastError, SegmentError, TextsError};
 
 /// Version of the format that is written. Version 1 is read, too.
@@ -49,8 +50,18 @@ struct Opened {
     analyzer: Analyzer,
     encoder: Option<String>,
     vectors: StoredVectors,
+    /// Of the snippets' vectors, when first asked for.
+    signs: OnceLock<Signs>,
     /// Each document's number of terms, taken out of the records when first asked for.
-    lengths: OnceLock<Box<[u32]>>,
+    lengths: OnceLock<Lengths>,
+}
+
+/// How many terms documents have, by position.
+#[derive(Debug)]
+struct Lengths {
+    each: Box<[u32]>,
+    /// Of each and all in front of it.
+    sums: Box<[u64]>,
 }
 
 /// A segment as far as it still counts.
@@ -138,6 +149,7 @@ impl Segment {
             bytes,
             layout,
             vectors,
+            signs: OnceLock::new(),
             lengths: OnceLock::new(),
         };
         opened.check()?;
@@ -238,9 +250,28 @@ impl Segment {
 
     /// Number of terms of every document, by position.
     pub(crate) fn lengths(&self) -> &[u32] {
+        &self.all_lengths().each
+    }
+
+    /// Number of terms of the documents in front of `position`.
+    pub(crate) fn length_before(&self, position: usize) -> u64 {
+        position
+            .checked_sub(1)
+            .map_or(0, |last| self.all_lengths().sums[last])
+    }
+
+    fn all_lengths(&self) -> &Lengths {
         self.0.lengths.get_or_init(|| {
-            let lengths = (0..self.documents()).map(|position| self.length(position));
-            lengths.collect()
+            let each: Box<[u32]> = (0..self.documents()).map(|at| self.length(at)).collect();
+            let mut sum = 0;
+            let sums = each.iter().map(|&length| {
+                sum += u64::from(length);
+                sum
+            });
+            Lengths {
+                sums: sums.collect(),
+                each,
+            }
         })
     }
 
@@ -253,6 +284,12 @@ impl Segment {
     pub(crate) fn snippet_indices(&self, position: usize) -> Range<usize> {
         let ends = |record: &Record| record.snippets_end;
         self.0.end_before(position, ends)..self.0.record(position).snippets_end as usize
+    }
+
+    /// Position of the document that has the segment's snippet `index`.
+    pub(crate) fn position_of(&self, index: usize) -> usize {
+        let ends_before = |position| self.snippets_before(position + 1) <= index;
+        partition_point(self.documents().saturating_sub(1), ends_before)
     }
 
     /// How many snippets the documents in front of `position` have.
@@ -295,6 +332,19 @@ impl Segment {
             scales: &bytes[layout.snippet_scales.clone()],
             values: &bytes[layout.snippet_vectors.clone()],
             dimensions: layout.dimensions,
+        })
+    }
+
+    /// The same with their signs, of which the first `count` matter.
+    ///
+    /// # Errors
+    /// As [`Self::document_rows`].
+    pub(crate) fn signed_snippet_rows(&self, count: usize) -> Result<Signed<'_>, PastError> {
+        let rows = self.snippet_rows()?;
+        Ok(Signed {
+            rows,
+            signs: self.0.signs.get_or_init(|| Signs::of(&rows)),
+            count,
         })
     }
 

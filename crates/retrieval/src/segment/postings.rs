@@ -77,10 +77,14 @@ impl Columns {
         self.frequencies.clear();
     }
 
-    /// Drops the documents whose position `keep` does not hold for.
-    pub(crate) fn retain(&mut self, keep: impl Fn(u32) -> bool) {
-        let mut kept = 0;
-        for at in 0..self.positions.len() {
+    pub(crate) fn len(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// Drops the documents, from the one at `start` on, whose position `keep` does not hold for.
+    pub(crate) fn retain_from(&mut self, start: usize, keep: impl Fn(u32) -> bool) {
+        let mut kept = start;
+        for at in start..self.len() {
             if keep(self.positions[at]) {
                 self.positions[kept] = self.positions[at];
                 self.frequencies[kept] = self.frequencies[at];
@@ -111,7 +115,9 @@ impl Columns {
                     return;
                 };
                 if last >= cut {
-                    let kept = self.positions.partition_point(|&position| position < cut);
+                    let block = &self.positions[self.len() - BLOCK..];
+                    let beyond = BLOCK - block.partition_point(|&position| position < cut);
+                    let kept = self.len() - beyond;
                     self.positions.truncate(kept);
                     self.frequencies.truncate(kept);
                     return;

@@ -1,3 +1,14 @@
+//! Embeddings as 8-bit numbers, and how alike they are.
+
+mod dot;
+mod scan;
+mod signs;
+
+use dot::Multiplier;
+
+pub(crate) use scan::scan;
+pub(crate) use signs::{Signed, Signs, by_signs, scan_by_signs};
+
 /// A vector as 8-bit integers and the one number that scales them back.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Quantized {
@@ -27,32 +38,9 @@ pub(crate) fn quantize(vector: &[f32]) -> Quantized {
     }
 }
 
-/// The inner product of `query` with stored bytes: of unit vectors, the cosine.
-pub(crate) fn similarity(query: &Quantized, values: &[u8], scale: f32) -> f32 {
-    let dot: i32 = query
-        .values
-        .iter()
-        .zip(values)
-        .map(|(&a, &b)| i32::from(a) * i32::from(b as i8))
-        .sum();
-    // Adding zero turns -0 into 0, so that equal scores have equal bits.
-    dot as f32 * (query.scale * scale) + 0.0
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn products_are_close_and_symmetric() {
-        let a = [0.6, -0.8, 0.0];
-        let b = [0.0, -1.0, 0.0];
-        let (a, b) = (quantize(&a), quantize(&b));
-        let bytes = |q: &Quantized| q.values.iter().map(|&v| v as u8).collect::<Vec<_>>();
-        let ab = similarity(&a, &bytes(&b), b.scale);
-        assert!((ab - 0.8).abs() < 0.01, "{ab}");
-        assert_eq!(ab, similarity(&b, &bytes(&a), a.scale));
-    }
 
     #[test]
     fn nothing_and_not_a_number_are_zero() {
