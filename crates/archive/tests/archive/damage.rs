@@ -301,3 +301,35 @@ fn an_index_that_points_at_another_author_shows_nothing_of_theirs() {
     let error = archive.document(Some("ana"), "1").unwrap_err();
     assert!(matches!(error, Error::Damaged(Damage::Document { ref id, .. }) if id == "1"));
 }
+
+#[test]
+fn vectors_are_read_when_a_ranking_asks_for_them() {
+    let (_folder, mut archive) = empty_archive();
+    archive
+        .import(&source("a"), &neighbours(), Some(&Letters))
+        .unwrap();
+    // The vectors lie at the end of a segment.
+    sql(
+        &archive,
+        "UPDATE segments SET bytes = CAST(substr(bytes, 1, length(bytes) - 1) || X'7f' AS BLOB)",
+    );
+    let past = archive.past("ana", &Before::Now).unwrap();
+    let text = "garden rain";
+    let vector = Letters.embed(&[text]).unwrap().remove(0);
+    let query = Query {
+        text,
+        vector: Some(&vector),
+    };
+    let rank = |ranking| past.rank(&query, ranking, &Bm25::default(), 9);
+    assert_eq!(rank(Ranking::DocBm25).unwrap().len(), 2);
+    assert_eq!(rank(Ranking::Recent).unwrap().len(), 2);
+    let error = Error::from(rank(Ranking::DocDense).unwrap_err());
+    assert!(
+        error.hint().unwrap().contains("idiolect rebuild"),
+        "{error}"
+    );
+    let findings = archive.check().unwrap().findings;
+    assert_eq!(findings, [Finding::Index { authors: 2 }]);
+    archive.rebuild(Some(&Letters)).unwrap();
+    assert_eq!(archive.check().unwrap().findings, []);
+}

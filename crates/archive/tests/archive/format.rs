@@ -292,3 +292,19 @@ fn several_may_upgrade_the_same_archive_at_once() {
     assert_eq!(kept, 1);
     assert_eq!(version(&dir.join("archive-format-1.sqlite")), 1);
 }
+
+#[test]
+fn an_upgrade_that_fails_leaves_the_archive_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = copy("1", folder.path());
+    let in_the_way = dir.join("archive-format-1.sqlite");
+    std::fs::create_dir(&in_the_way).unwrap();
+    std::fs::write(in_the_way.join("notes.txt"), "mine").unwrap();
+    assert!(matches!(Archive::open(&dir), Err(Error::Io(_))));
+    assert_eq!(version(&dir.join("archive.sqlite")), 1);
+    assert_holds_contents(&Archive::open_read_only(&dir).unwrap());
+    std::fs::rename(&in_the_way, dir.join("notes")).unwrap();
+    let archive = Archive::open(&dir).unwrap();
+    assert_holds_contents(&archive);
+    assert!(archive.kept_copy().is_some());
+}
