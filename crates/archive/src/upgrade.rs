@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::schema::{self, Access};
-use crate::texts::{Packed, Packer};
+use crate::texts::Packer;
 use crate::{Archive, Error, FORMAT_VERSION, files, segments};
 
 /// Upgrades an archive in one transaction and keeps a copy of it as it was, or does nothing if
@@ -42,25 +42,27 @@ fn pack_texts(connection: &Connection) -> Result<(), Error> {
          DROP INDEX documents_by_source;",
     )?;
     connection.execute_batch(schema::DOCUMENTS)?;
+    let keys: Vec<i64> = connection
+        .prepare("SELECT key FROM documents_1 ORDER BY key")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut read = connection.prepare("SELECT text FROM documents_1 WHERE key = ?1")?;
+    let mut write = connection.prepare(
+        "INSERT INTO documents SELECT key, author, id, date, n, source, content_hash, characters,
+             snippets, kind, thread, recipient, title, ?2
+         FROM documents_1 WHERE key = ?1",
+    )?;
+    let mut packer = Packer::new()?;
+    for key in keys {
+        let text: String = read.query_row([key], |row| row.get(0))?;
+        write.execute(params![key, packer.pack(&text)?])?;
+    }
+    drop((read, write));
+    // Keys of documents that were removed are not given to others.
     connection.execute_batch(
-        "INSERT INTO documents SELECT * FROM documents_1;
-         DELETE FROM sqlite_sequence WHERE name = 'documents';
+        "DELETE FROM sqlite_sequence WHERE name = 'documents';
          UPDATE sqlite_sequence SET name = 'documents' WHERE name = 'documents_1';
          DROP TABLE documents_1;",
     )?;
-    let mut packer = Packer::new()?;
-    let keys: Vec<i64> = connection
-        .prepare("SELECT key FROM documents ORDER BY key")?
-        .query_map([], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    let mut read = connection.prepare("SELECT text FROM documents WHERE key = ?1")?;
-    let mut write = connection.prepare("UPDATE documents SET text = ?2 WHERE key = ?1")?;
-    for key in keys {
-        let text: String = read.query_row([key], |row| row.get(0))?;
-        let packed = packer.pack(&text)?;
-        if let Packed::Compressed(_) = packed {
-            write.execute(params![key, packed])?;
-        }
-    }
     Ok(())
 }
