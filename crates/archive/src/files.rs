@@ -15,6 +15,7 @@ const DATABASE: &str = "archive.sqlite";
 const LOG: &str = "archive.sqlite-wal";
 /// Where a copy is written; it gets its name when it is whole.
 const COPY_BEGUN: &str = "archive.sqlite-copy";
+const COPY_JOURNAL: &str = "archive.sqlite-copy-journal";
 /// All that an archive's folder holds; SQLite makes the second to the fourth, [`begin_copy`] the
 /// others.
 const FILES: [&str; 6] = [
@@ -23,7 +24,7 @@ const FILES: [&str; 6] = [
     "archive.sqlite-shm",
     "archive.sqlite-journal",
     COPY_BEGUN,
-    "archive.sqlite-copy-journal",
+    COPY_JOURNAL,
 ];
 /// What copies of archives of earlier formats are called, before the number of the format.
 const COPY: &str = "archive-format-";
@@ -66,15 +67,21 @@ pub(crate) fn copies(dir: &Path) -> Vec<PathBuf> {
 
 /// An empty file to write a copy to, for its owner alone; one that was begun before is thrown away.
 pub(crate) fn begin_copy(dir: &Path) -> Result<PathBuf, Error> {
-    for name in &FILES[4..] {
+    throw_begun_copy_away(dir)?;
+    let path = dir.join(COPY_BEGUN);
+    create_file(&path).map_err(|error| refused(error, dir))?;
+    Ok(path)
+}
+
+/// Deletes a copy that was begun.
+pub(crate) fn throw_begun_copy_away(dir: &Path) -> Result<(), Error> {
+    for name in [COPY_BEGUN, COPY_JOURNAL] {
         match fs::remove_file(dir.join(name)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(refused(error, dir)),
             _ => {}
         }
     }
-    let path = dir.join(COPY_BEGUN);
-    create_file(&path).map_err(|error| refused(error, dir))?;
-    Ok(path)
+    Ok(())
 }
 
 /// Gives a finished copy its name, for good.
@@ -96,7 +103,7 @@ pub(crate) fn delete_copies(dir: &Path) -> Result<(), Error> {
     for path in copies(dir) {
         fs::remove_file(path).map_err(|error| refused(error, dir))?;
     }
-    Ok(())
+    throw_begun_copy_away(dir)
 }
 
 /// Makes sure that there is no log whose database is gone: SQLite would throw it away.

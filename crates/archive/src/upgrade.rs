@@ -1,6 +1,6 @@
 //! Archives of earlier formats become ones of this version's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
@@ -19,19 +19,24 @@ pub(crate) fn upgrade(archive: &mut Archive) -> Result<Option<PathBuf>, Error> {
     if format == FORMAT_VERSION {
         return Ok(None);
     }
-    // Nobody else can write now, so this is what another connection reads until the commit.
     let copy = files::copy_of_format(&dir, format);
-    let begun = files::begin_copy(&dir)?;
-    let (other, _) = schema::open(&dir, Access::Read)?;
-    other.execute("VACUUM INTO ?1", [begun.to_string_lossy()])?;
-    drop(other);
-    files::finish_copy(&begun, &copy)?;
-
+    if let Err(error) = keep_copy(&dir, &copy) {
+        files::throw_begun_copy_away(&dir)?;
+        return Err(error);
+    }
     pack_texts(&transaction)?;
     segments::renew(&transaction)?;
     schema::mark(&transaction)?;
     transaction.commit()?;
     Ok(Some(copy))
+}
+
+/// Copies the archive as others see it while this process alone can write, and has not committed.
+fn keep_copy(dir: &Path, copy: &Path) -> Result<(), Error> {
+    let begun = files::begin_copy(dir)?;
+    let (other, _) = schema::open(dir, Access::Read)?;
+    other.execute("VACUUM INTO ?1", [begun.to_string_lossy()])?;
+    files::finish_copy(&begun, copy)
 }
 
 /// Format 2: long texts are compressed.

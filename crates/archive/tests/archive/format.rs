@@ -302,6 +302,7 @@ fn an_upgrade_that_fails_leaves_the_archive_as_it_was() {
     std::fs::write(in_the_way.join("notes.txt"), "mine").unwrap();
     assert!(matches!(Archive::open(&dir), Err(Error::Io(_))));
     assert_eq!(version(&dir.join("archive.sqlite")), 1);
+    assert!(!dir.join("archive.sqlite-copy").exists());
     assert_holds_contents(&Archive::open_read_only(&dir).unwrap());
     std::fs::rename(&in_the_way, dir.join("notes")).unwrap();
     let archive = Archive::open(&dir).unwrap();

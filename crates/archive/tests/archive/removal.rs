@@ -1,7 +1,8 @@
 //! What is taken out of an archive is in none of its files afterwards.
 
-use crate::common::{Letters, document, empty_archive, is_in_files, number, source};
+use crate::common::{Letters, database, document, empty_archive, is_in_files, number, source};
 use idiolect_core::Before;
+use rusqlite::Connection;
 
 #[test]
 fn a_removed_sentence_is_in_no_file() {
@@ -138,4 +139,22 @@ fn merges_drop_what_was_replaced() {
         ),
         0
     );
+}
+
+#[test]
+fn a_removed_text_that_was_compressed_is_in_no_file() {
+    let (_folder, mut archive) = empty_archive();
+    let text = "Nobody knows about the quagmire at Zzyzx, and nobody will. ".repeat(40);
+    archive
+        .import(&source("b"), &[document("ana", "1", &text)], None)
+        .unwrap();
+    let stored: Vec<u8> = Connection::open(database(&archive))
+        .unwrap()
+        .query_row("SELECT text FROM documents", [], |row| row.get(0))
+        .unwrap();
+    assert!(stored.len() < 512 && is_in_files(archive.dir(), &stored));
+    assert!(archive.remove_source(1).unwrap().erased);
+    for start in (0..stored.len() - 8).step_by(8) {
+        assert!(!is_in_files(archive.dir(), &stored[start..start + 8]));
+    }
 }
