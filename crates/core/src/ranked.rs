@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Span};
 
-/// How the past is ranked: the five strategies of paper §4.2, or no past at all.
+/// How the past is ranked: the five strategies of paper §4.2, one beyond them, or no past at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ranking {
@@ -19,26 +19,30 @@ pub enum Ranking {
     Snippet,
     /// RankDocBySnpt: documents by their best snippet.
     DocBySnippet,
+    /// Beyond the paper: reciprocal-rank fusion of `DocBm25` and `DocBySnippet`.
+    Hybrid,
     /// No past.
     None,
 }
 
 impl Ranking {
     /// What users call them, in the order of the variants.
-    pub const NAMES: [&'static str; 6] = [
+    pub const NAMES: [&'static str; 7] = [
         "recent",
         "doc-bm25",
         "doc-dense",
         "snippet",
         "doc-by-snippet",
+        "hybrid",
         "none",
     ];
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::Recent,
         Self::DocBm25,
         Self::DocDense,
         Self::Snippet,
         Self::DocBySnippet,
+        Self::Hybrid,
         Self::None,
     ];
 
@@ -49,7 +53,10 @@ impl Ranking {
 
     /// Whether it compares embeddings.
     pub fn is_dense(self) -> bool {
-        matches!(self, Self::DocDense | Self::Snippet | Self::DocBySnippet)
+        matches!(
+            self,
+            Self::DocDense | Self::Snippet | Self::DocBySnippet | Self::Hybrid
+        )
     }
 }
 

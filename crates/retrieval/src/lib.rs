@@ -2,7 +2,8 @@
 //!
 //! Documents lie in immutable [`Segment`]s of bytes, in time order, so what was written before a
 //! moment is a prefix of each, and every statistic is one of exactly these documents. A
-//! [`Past`] is asked for the best of them by one of the paper's five rankings. This crate
+//! [`Past`] is asked for the best of them by one of the paper's five rankings, or by the two of them that
+//! promise most together. This crate
 //! knows neither files nor databases: whoever stores the bytes hands them over.
 //!
 //! ```
@@ -32,6 +33,7 @@
 
 mod analysis;
 mod bm25;
+mod diverse;
 mod error;
 mod past;
 mod ranking;
@@ -41,6 +43,7 @@ mod walk;
 
 pub use analysis::{Analyzer, Language, snowball_stop_words, words};
 pub use bm25::{Bm25, LengthNorm};
+pub use diverse::diverse;
 pub use error::{NameError, PastError, SegmentError};
 pub use past::{
     ExplainedTerm, Explanation, Found, MemoryPast, Past, Query, SegmentsPast, Texts, TextsError,

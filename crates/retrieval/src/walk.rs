@@ -5,9 +5,10 @@ use std::collections::HashMap;
 
 use idiolect_core::Document;
 
-use crate::Bm25;
+use crate::analysis::for_each_word;
 use crate::bm25::idf;
 use crate::segment::When;
+use crate::{Analyzer, Bm25};
 
 /// More different words than this are forgotten before the next author.
 const MOST_WORDS: usize = 1 << 20;
@@ -17,11 +18,11 @@ const MOST_WORDS: usize = 1 << 20;
 /// bit, at a fraction of the cost: each document is taken apart once, after it was asked.
 pub struct Walk {
     bm25: Bm25,
-    /// By word as it is written: its term, or none for a stop word.
-    words: HashMap<Box<str>, Option<u32>>,
-    terms: HashMap<Box<str>, u32>,
+    vocabulary: Vocabulary,
     /// By term: documents of the present author that have it, by place, and how often.
     postings: Vec<Vec<(u32, u32)>>,
+    /// By term: how often it is in the present query.
+    counts: Vec<u32>,
     /// Terms that have postings.
     used: Vec<u32>,
     /// Of the present author's documents so far.
@@ -44,9 +45,9 @@ impl Walk {
     pub fn new(bm25: Bm25) -> Self {
         Self {
             bm25,
-            words: HashMap::new(),
-            terms: HashMap::new(),
+            vocabulary: Vocabulary::default(),
             postings: Vec::new(),
+            counts: Vec::new(),
             used: Vec::new(),
             lengths: Vec::new(),
             total_length: 0,
@@ -104,7 +105,7 @@ impl Walk {
         }
         self.lengths.clear();
         self.total_length = 0;
-        if self.words.len() > MOST_WORDS {
+        if self.vocabulary.words.len() > MOST_WORDS {
             *self = Self::new(self.bm25);
         }
     }
@@ -112,17 +113,14 @@ impl Walk {
     fn add(&mut self, content: &str) {
         let document = self.lengths.len() as u32;
         let mut length = 0;
-        self.bm25.analyzer.for_each_word(content, &mut |word| {
-            let Some(term) = term_of(
-                &self.bm25,
-                &mut self.words,
-                &mut self.terms,
-                &mut self.postings,
-                word,
-            ) else {
+        for_each_word(content, |word| {
+            let Some(term) = self.vocabulary.term(self.bm25.analyzer, word) else {
                 return;
             };
             length += 1;
+            if term as usize == self.postings.len() {
+                self.postings.push(Vec::new());
+            }
             let postings = &mut self.postings[term as usize];
             match postings.last_mut() {
                 Some((last, frequency)) if *last == document => *frequency += 1,
@@ -145,28 +143,26 @@ impl Walk {
         if documents == 0 {
             return;
         }
-        let mut counted: Vec<(u32, usize)> = Vec::new();
-        self.bm25.analyzer.for_each_word(query, &mut |word| {
-            let term = term_of(
-                &self.bm25,
-                &mut self.words,
-                &mut self.terms,
-                &mut self.postings,
-                word,
-            );
-            if let Some(term) = term {
-                match counted.iter_mut().find(|(known, _)| *known == term) {
-                    Some((_, count)) => *count += 1,
-                    None => counted.push((term, 1)),
+        let mut asked = Vec::new();
+        for_each_word(query, |word| {
+            if let Some(term) = self.vocabulary.term(self.bm25.analyzer, word) {
+                if term as usize == self.postings.len() {
+                    self.postings.push(Vec::new());
                 }
+                self.counts.resize(self.postings.len(), 0);
+                if self.counts[term as usize] == 0 {
+                    asked.push(term);
+                }
+                self.counts[term as usize] += 1;
             }
         });
         let average_length = self.total_length as f64 / documents as f64;
         self.scores.clear();
         self.scores.resize(documents, 0.0);
-        for (term, count) in counted {
+        for term in asked {
+            let count = std::mem::take(&mut self.counts[term as usize]);
             let postings = &self.postings[term as usize];
-            let (idf, count) = (idf(documents, postings.len()), count as f64);
+            let (idf, count) = (idf(documents, postings.len()), f64::from(count));
             for &(document, tf) in postings {
                 let document = document as usize;
                 let part = self
@@ -196,30 +192,28 @@ impl Walk {
     }
 }
 
-/// The number of a word's term; of a new term the next. Words are kept as they are written, so that
-/// each spelling is stemmed but once.
-fn term_of(
-    bm25: &Bm25,
-    words: &mut HashMap<Box<str>, Option<u32>>,
-    terms: &mut HashMap<Box<str>, u32>,
-    postings: &mut Vec<Vec<(u32, u32)>>,
-    word: &str,
-) -> Option<u32> {
-    if let Some(known) = words.get(word) {
-        return *known;
-    }
-    let mut found = None;
-    bm25.analyzer.term_of_word(word, &mut |term| {
-        found = Some(match terms.get(term) {
-            Some(&known) => known,
-            None => {
-                let next = postings.len() as u32;
-                terms.insert(term.into(), next);
-                postings.push(Vec::new());
-                next
-            }
+/// Numbers of terms, from 0. Words are kept as they are written, so that each spelling is stemmed but
+/// once.
+#[derive(Default)]
+struct Vocabulary {
+    /// The number of each word's term; none for stop words.
+    words: HashMap<Box<str>, Option<u32>>,
+    terms: HashMap<Box<str>, u32>,
+}
+
+impl Vocabulary {
+    /// The number of a word's term; of a new term the next.
+    fn term(&mut self, analyzer: Analyzer, word: &str) -> Option<u32> {
+        if let Some(known) = self.words.get(word) {
+            return *known;
+        }
+        let mut found = None;
+        analyzer.term_of_word(word, &mut |term| {
+            let next = self.terms.len() as u32;
+            let known = self.terms.get(term).copied();
+            found = Some(known.unwrap_or_else(|| *self.terms.entry(term.into()).or_insert(next)));
         });
-    });
-    words.insert(word.into(), found);
-    found
+        self.words.insert(word.into(), found);
+        found
+    }
 }

@@ -80,9 +80,9 @@ fn wrong_usage() {
     snapshot!(home.run(&["search", "x", "--ranking", "best", "--json"]), @r#"
     exit: 2
     --- stderr
-    error: invalid value 'best' for '--ranking <NAME>' [possible values: recent, doc-bm25, doc-dense, snippet, doc-by-snippet, none]
+    error: invalid value 'best' for '--ranking <NAME>' [possible values: recent, doc-bm25, doc-dense, snippet, doc-by-snippet, hybrid, none]
     hint: the command's `--help` says what it takes
-    {"error":{"code":"usage","message":"invalid value 'best' for '--ranking <NAME>' [possible values: recent, doc-bm25, doc-dense, snippet, doc-by-snippet, none]","hint":"the command's `--help` says what it takes"}}
+    {"error":{"code":"usage","message":"invalid value 'best' for '--ranking <NAME>' [possible values: recent, doc-bm25, doc-dense, snippet, doc-by-snippet, hybrid, none]","hint":"the command's `--help` says what it takes"}}
     "#);
     snapshot!(home.run(&["search", "x", "--before", "yesterday"]), @"
     exit: 2

@@ -65,7 +65,9 @@ fn unit(random: &mut SmallRng, dimensions: usize) -> Vec<f32> {
         })
         .collect();
     let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-    vector.iter_mut().for_each(|x| *x /= norm);
+    for x in &mut vector {
+        *x /= norm;
+    }
     vector
 }
 
@@ -89,7 +91,7 @@ fn best(query: &[f32], vectors: &[Vec<f32>]) -> Vec<usize> {
 
 fn past_of(vectors: Vec<Vec<f32>>, dimensions: usize) -> Result<SegmentsPast, Box<dyn Error>> {
     let ids: Vec<String> = (0..vectors.len()).map(|n| n.to_string()).collect();
-    let snippets = [0..1];
+    let whole = 0..1;
     let documents: Vec<_> = ids
         .iter()
         .zip(0..)
@@ -99,7 +101,7 @@ fn past_of(vectors: Vec<Vec<f32>>, dimensions: usize) -> Result<SegmentsPast, Bo
             n: None,
             sequence,
             content: "a",
-            snippets: &snippets,
+            snippets: std::slice::from_ref(&whole),
         })
         .collect();
     let vectors = Vectors {

@@ -45,7 +45,7 @@ pub(crate) fn archive(snippets: &str, queries: &str) -> Result<(), Box<dyn Error
     let mut found = 0;
     let calls = each(&queries, |text| {
         let asked = past.find(&query_of(text), Ranking::DocBm25, &bm25, K, &mut |_| {
-            found += 1
+            found += 1;
         });
         assert!(asked.is_ok());
     });
@@ -93,7 +93,9 @@ pub(crate) fn as_of(authors: &str) -> Result<(), Box<dyn Error>> {
             });
         }
         assert!(asked == total && found > 0);
-        let spent = cpu_time().zip(spent).map(|(now, then)| now - then);
+        let spent = cpu_time()
+            .zip(spent)
+            .map(|(now, then)| now.saturating_sub(then));
         runs.push((began.elapsed(), spent));
     }
     runs.sort_unstable();

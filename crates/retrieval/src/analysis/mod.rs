@@ -9,6 +9,7 @@ use std::{fmt, str::FromStr};
 use frostem::{Algorithm, Stemmer};
 
 pub use stop_words::snowball_stop_words;
+pub(crate) use tokens::for_each_word;
 
 use crate::NameError;
 
@@ -46,12 +47,7 @@ impl Analyzer {
         });
     }
 
-    /// Calls `each` with the words that terms are made of.
-    pub(crate) fn for_each_word(self, text: &str, each: &mut impl FnMut(&str)) {
-        tokens::for_each_word(text, each);
-    }
-
-    /// Calls `each` with the term of such a word; not at all where it has none.
+    /// Calls `each` with the term of a word of [`for_each_word`]; not at all where it has none.
     pub(crate) fn term_of_word(self, word: &str, each: &mut dyn FnMut(&str)) {
         self.make_term(word, self.stemmer().as_ref(), &mut String::new(), each);
     }

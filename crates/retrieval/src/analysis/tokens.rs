@@ -7,7 +7,7 @@ const MAX_WORD_UNITS: usize = 255;
 /// Calls `each` with the UAX #29 words of `text` that have a letter or digit. Numbers that are no
 /// digits (½, ²) are not words, nor are symbols; Lucene, too, drops the former, but keeps symbols
 /// that Unicode counts among the emoji (™, ♥).
-pub(super) fn for_each_word(text: &str, mut each: impl FnMut(&str)) {
+pub(crate) fn for_each_word(text: &str, mut each: impl FnMut(&str)) {
     for word in text.unicode_words().filter(|word| !is_number_sign(word)) {
         if word.len() <= MAX_WORD_UNITS || word.encode_utf16().count() <= MAX_WORD_UNITS {
             each(word);

@@ -81,11 +81,11 @@ impl SegmentsPast {
         if ranking == Ranking::None || self.visible.documents == 0 {
             return Ok(());
         }
-        let visible = match ranking {
-            Ranking::DocBm25 => self.analyzed(bm25.analyzer)?,
+        let analyzed = match ranking {
+            Ranking::DocBm25 | Ranking::Hybrid => self.analyzed(bm25.analyzer)?,
             _ => Cow::Borrowed(&self.visible),
         };
-        ranking::rank(&visible, query, ranking, bm25, k)?
+        ranking::rank(&self.visible, &analyzed, query, ranking, bm25, k)?
             .iter()
             .try_for_each(each)
     }

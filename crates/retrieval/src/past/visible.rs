@@ -1,7 +1,7 @@
 use idiolect_core::Before;
 
 use crate::segment::{Columns, When, partition_point};
-use crate::vectors::Signed;
+use crate::vectors::Sketched;
 use crate::{PastError, Segment, SegmentPart};
 
 /// The documents of one author that may be seen, and nothing but them.
@@ -74,10 +74,10 @@ impl Visible {
     ///
     /// # Errors
     /// Where they cannot be read.
-    pub(crate) fn signed_snippet_rows(&self) -> Result<Vec<Signed<'_>>, PastError> {
+    pub(crate) fn sketched_snippet_rows(&self) -> Result<Vec<Sketched<'_>>, PastError> {
         let mut parts = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
-            parts.push(part.segment.signed_snippet_rows(part.snippets())?);
+            parts.push(part.segment.sketched_snippet_rows(part.snippets())?);
         }
         Ok(parts)
     }

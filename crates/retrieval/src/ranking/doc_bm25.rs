@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::top::{Scored, Top};
@@ -189,12 +190,21 @@ pub(crate) fn explain(
 
 /// Distinct terms in order of first appearance, with how often they are there.
 fn counted(terms: Vec<String>) -> Vec<(String, usize)> {
-    let mut distinct: Vec<(String, usize)> = Vec::new();
-    for term in terms {
-        match distinct.iter_mut().find(|(known, _)| *known == term) {
-            Some((_, count)) => *count += 1,
-            None => distinct.push((term, 1)),
-        }
-    }
-    distinct
+    let mut places: HashMap<&str, usize> = HashMap::with_capacity(terms.len());
+    let mut counts: Vec<usize> = Vec::with_capacity(terms.len());
+    let is_first: Vec<bool> = terms
+        .iter()
+        .map(|term| {
+            let place = *places.entry(term).or_insert(counts.len());
+            let is_first = place == counts.len();
+            if is_first {
+                counts.push(0);
+            }
+            counts[place] += 1;
+            is_first
+        })
+        .collect();
+    let first = terms.into_iter().zip(is_first);
+    let distinct = first.filter_map(|(term, is_first)| is_first.then_some(term));
+    distinct.zip(counts).collect()
 }

@@ -1,9 +1,10 @@
-//! The ranking strategies of paper §4.2, one file each. They only score; the order among what they
+//! The ranking strategies of paper §4.2 and one beyond them, one file each. They only score; the order among what they
 //! scored is the same for all, and total.
 
 pub(crate) mod doc_bm25;
 mod doc_by_snippet;
 mod doc_dense;
+mod hybrid;
 mod recent;
 mod snippet;
 mod top;
@@ -17,9 +18,11 @@ use crate::past::{Visible, VisiblePart};
 use crate::vectors::{Quantized, quantize};
 use crate::{Bm25, PastError, Query};
 
-/// The best `k` of what is visible, best first.
+/// The best `k` of what is visible, best first. `analyzed` are the same documents as the query's
+/// analyzer takes them apart.
 pub(crate) fn rank<'a>(
     visible: &'a Visible,
+    analyzed: &'a Visible,
     query: &Query<'_>,
     ranking: Ranking,
     bm25: &Bm25,
@@ -27,10 +30,14 @@ pub(crate) fn rank<'a>(
 ) -> Result<Vec<Candidate<'a>>, PastError> {
     Ok(match ranking {
         Ranking::Recent => best(k, recent::score(visible)),
-        Ranking::DocBm25 => doc_bm25::rank(visible, query.text, bm25, k),
+        Ranking::DocBm25 => doc_bm25::rank(analyzed, query.text, bm25, k),
         Ranking::DocDense => doc_dense::rank(visible, &comparable(visible, query)?, k)?,
         Ranking::Snippet => snippet::rank(visible, &comparable(visible, query)?, k)?,
         Ranking::DocBySnippet => doc_by_snippet::rank(visible, &comparable(visible, query)?, k)?,
+        Ranking::Hybrid => {
+            let vector = comparable(visible, query)?;
+            hybrid::rank(visible, analyzed, query.text, &vector, bm25, k)?
+        }
         Ranking::None => Vec::new(),
     })
 }

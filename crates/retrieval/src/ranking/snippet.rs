@@ -2,10 +2,11 @@ use super::top::{Scored, Top};
 use super::{Candidate, best};
 use crate::PastError;
 use crate::past::Visible;
-use crate::vectors::{Quantized, by_signs, scan, scan_by_signs};
+use crate::vectors::{Quantized, by_sketches, scan, scan_by_sketches};
 
 /// RankSnippet of paper §4.2: how alike the embeddings of snippet and query are. Of very many
-/// snippets, those whose signs promise little are not compared.
+/// snippets, those whose sketches promise little are
+/// not compared.
 pub(super) fn rank<'a>(
     visible: &'a Visible,
     query: &Quantized,
@@ -16,9 +17,9 @@ pub(super) fn rank<'a>(
         let part = &visible.parts[part];
         part.shows_all() || part.shows(part.segment.position_of(index))
     };
-    if by_signs(visible.snippets(), k) {
-        let parts = visible.signed_snippet_rows()?;
-        scan_by_signs(query, &parts, &mut |number, index, score| {
+    if by_sketches(visible.snippets(), k) {
+        let parts = visible.sketched_snippet_rows()?;
+        scan_by_sketches(query, &parts, &mut |number, index, score| {
             if score >= top.least() && is_shown(number, index) {
                 let (part, at) = (number as u32, index as u32);
                 top.show(Scored { score, part, at });

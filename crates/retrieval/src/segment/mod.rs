@@ -24,7 +24,7 @@ pub(crate) use postings::Columns;
 pub(crate) use stored::Rows;
 pub(crate) use when::When;
 
-use crate::vectors::{Signed, Signs};
+use crate::vectors::{Sketch, Sketched};
 use crate::{Analyzer, PastError, SegmentError, TextsError};
 
 /// Version of the format that is written. Version 1 is read, too.
@@ -51,7 +51,7 @@ struct Opened {
     encoder: Option<String>,
     vectors: StoredVectors,
     /// Of the snippets' vectors, when first asked for.
-    signs: OnceLock<Signs>,
+    sketch: OnceLock<Sketch>,
     /// Each document's number of terms, taken out of the records when first asked for.
     lengths: OnceLock<Lengths>,
 }
@@ -149,7 +149,7 @@ impl Segment {
             bytes,
             layout,
             vectors,
-            signs: OnceLock::new(),
+            sketch: OnceLock::new(),
             lengths: OnceLock::new(),
         };
         opened.check()?;
@@ -335,15 +335,15 @@ impl Segment {
         })
     }
 
-    /// The same with their signs, of which the first `count` matter.
+    /// The same with their sketches, of which the first `count` matter.
     ///
     /// # Errors
     /// As [`Self::document_rows`].
-    pub(crate) fn signed_snippet_rows(&self, count: usize) -> Result<Signed<'_>, PastError> {
+    pub(crate) fn sketched_snippet_rows(&self, count: usize) -> Result<Sketched<'_>, PastError> {
         let rows = self.snippet_rows()?;
-        Ok(Signed {
+        Ok(Sketched {
             rows,
-            signs: self.0.signs.get_or_init(|| Signs::of(&rows)),
+            sketch: self.0.sketch.get_or_init(|| Sketch::of(&rows)),
             count,
         })
     }

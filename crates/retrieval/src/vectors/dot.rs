@@ -79,21 +79,43 @@ impl Multiplier {
         }
     }
 
-    /// For rows of one bit a number, lowest bit first and each row filled up to whole bytes: the sum
-    /// of those of the multiplier's numbers whose bit is set.
-    pub(crate) fn sums(&self, bits: &[u8], sums: &mut [i32]) {
-        let bytes = self.values.len().div_ceil(8);
-        assert_eq!(bits.len(), bytes * sums.len());
+    /// The inner products with rows of two-bit numbers, from 0 to 3, which lie one behind the other, as
+    /// many as `products`. A row has a quarter as many bytes as numbers; its first bits are those of
+    /// the first quarter of the numbers, byte by byte, and so on.
+    pub(crate) fn coarse_products(&self, rows: &[u8], products: &mut [i32]) {
+        let bytes = self.values.len().div_ceil(4);
+        assert_eq!(rows.len(), bytes * products.len());
+        if bytes == 0 {
+            products.fill(0);
+            return;
+        }
         match self.path {
             // SAFETY: `Path::all` found the instructions on this processor.
             #[cfg(target_arch = "x86_64")]
-            Path::Avx512Vnni => unsafe { x86::sums_avx512_vnni(&self.values, bits, sums) },
+            Path::Avx512Vnni => unsafe { x86::coarse_avx512_vnni(&self.values, rows, products) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Path::Avx2 => unsafe { x86::sums_avx2(&self.values, bits, sums) },
-            _ => sums_by_table(&self.values, bits, sums),
+            Path::Avx2 => unsafe { x86::coarse_avx2(&self.values, rows, products) },
+            _ => {
+                for (row, product) in rows.chunks_exact(bytes).zip(products) {
+                    *product = one_coarse(&self.values, row, bytes, 0);
+                }
+            }
         }
     }
+}
+
+/// For the bytes of a row from `first` on, whose whole has so many `bytes`.
+fn one_coarse(values: &[i8], row: &[u8], bytes: usize, first: usize) -> i32 {
+    let quarters = values.chunks(bytes).zip([0, 2, 4, 6]);
+    quarters
+        .map(|(values, shift)| {
+            let pairs = values.iter().skip(first).zip(row);
+            let products =
+                pairs.map(|(&value, &byte)| i32::from(value) * i32::from(byte >> shift & 3));
+            products.sum::<i32>()
+        })
+        .sum()
 }
 
 fn one(values: &[i8], row: &[u8]) -> i32 {
@@ -103,33 +125,17 @@ fn one(values: &[i8], row: &[u8]) -> i32 {
         .sum()
 }
 
-/// Every byte of bits has 256 possible sums, which are made first.
-fn sums_by_table(values: &[i8], bits: &[u8], sums: &mut [i32]) {
-    let tables: Vec<[i32; 256]> = values
-        .chunks(8)
-        .map(|values| {
-            let mut table = [0; 256];
-            for byte in 1..256_usize {
-                let value = values.get(byte.trailing_zeros() as usize);
-                table[byte] = table[byte & (byte - 1)] + value.map_or(0, |&value| value.into());
-            }
-            table
-        })
-        .collect();
-    sums.fill(0);
-    if !tables.is_empty() {
-        for (row, sum) in bits.chunks_exact(tables.len()).zip(sums) {
-            let parts = tables.iter().zip(row);
-            *sum = parts.map(|(table, &byte)| table[usize::from(byte)]).sum();
-        }
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    #![expect(clippy::wildcard_imports, reason = "two dozen names of instructions")]
-
-    use std::arch::x86_64::*;
+    use std::arch::x86_64::{
+        __m256i, __mmask64, _MM_HINT_T0, _mm_add_epi32, _mm_cvtsi128_si32, _mm_loadu_si128,
+        _mm_prefetch, _mm_shuffle_epi32, _mm256_add_epi16, _mm256_add_epi32, _mm256_and_si256,
+        _mm256_castsi256_si128, _mm256_cvtepi8_epi16, _mm256_extracti128_si256, _mm256_loadu_si256,
+        _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi8, _mm256_set1_epi16,
+        _mm256_setzero_si256, _mm256_srli_epi16, _mm512_add_epi32, _mm512_and_si512,
+        _mm512_dpbusd_epi32, _mm512_loadu_si512, _mm512_maskz_loadu_epi8, _mm512_reduce_add_epi32,
+        _mm512_set1_epi8, _mm512_setzero_si512, _mm512_srli_epi16, _mm512_xor_si512,
+    };
 
     /// Rows are called into the cache so many rows ahead.
     const AHEAD: usize = 8;
@@ -230,68 +236,84 @@ mod x86 {
         _mm_cvtsi128_si32(_mm_add_epi32(two, _mm_shuffle_epi32::<1>(two)))
     }
 
-    /// Bits are the mask under which ones are multiplied with the numbers.
+    /// Four vectors of two-bit numbers come out of one that is loaded.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
-    pub(super) fn sums_avx512_vnni(values: &[i8], bits: &[u8], sums: &mut [i32]) {
+    pub(super) fn coarse_avx512_vnni(values: &[i8], rows: &[u8], products: &mut [i32]) {
         const LANES: usize = 64;
-        let bytes = values.len().div_ceil(8);
-        let mut padded = values.to_vec();
-        padded.resize(values.len().next_multiple_of(LANES), 0);
-        let ones = _mm512_set1_epi8(1);
-        for (row, sum) in bits.chunks_exact(bytes.max(1)).zip(sums) {
-            let mut lanes = _mm512_setzero_si512();
-            let (words, rest) = row.as_chunks::<8>();
-            let mut last = [0; 8];
-            last[..rest.len()].copy_from_slice(rest);
-            let words = words.iter().chain((!rest.is_empty()).then_some(&last));
-            for (word, values) in words.zip(padded.chunks_exact(LANES)) {
-                let chosen = _mm512_maskz_mov_epi8(u64::from_le_bytes(*word), ones);
-                // SAFETY: `values` are as many as are loaded.
-                let values = unsafe { _mm512_loadu_si512(values.as_ptr().cast()) };
-                lanes = _mm512_dpbusd_epi32(lanes, chosen, values);
+        let bytes = values.len().div_ceil(4);
+        let chunks = bytes.div_ceil(LANES);
+        // The quarters of each chunk one behind the other, filled up with zeros.
+        let mut quarters = vec![0_i8; chunks * 4 * LANES];
+        for (at, &value) in values.iter().enumerate() {
+            let (quarter, byte) = (at / bytes, at % bytes);
+            quarters[(byte / LANES * 4 + quarter) * LANES + byte % LANES] = value;
+        }
+        let three = _mm512_set1_epi8(3);
+        for (row, product) in rows.chunks_exact(bytes).zip(products) {
+            let mut sums = [_mm512_setzero_si512(); 2];
+            for (numbers, quarters) in row.chunks(LANES).zip(quarters.chunks_exact(4 * LANES)) {
+                let mask = u64::MAX >> (LANES - numbers.len());
+                // SAFETY: masked lanes are not read; `quarters` are four times as many as are loaded.
+                let (numbers, [a, b, c, d]) = unsafe {
+                    let value = |i| _mm512_loadu_si512(quarters.as_ptr().add(i * LANES).cast());
+                    let numbers = _mm512_maskz_loadu_epi8(mask, numbers.as_ptr().cast());
+                    (numbers, [value(0), value(1), value(2), value(3)])
+                };
+                let of = |shifted| _mm512_and_si512(shifted, three);
+                sums[0] = _mm512_dpbusd_epi32(sums[0], of(numbers), a);
+                sums[1] = _mm512_dpbusd_epi32(sums[1], of(_mm512_srli_epi16::<2>(numbers)), b);
+                sums[0] = _mm512_dpbusd_epi32(sums[0], of(_mm512_srli_epi16::<4>(numbers)), c);
+                sums[1] = _mm512_dpbusd_epi32(sums[1], of(_mm512_srli_epi16::<6>(numbers)), d);
             }
-            *sum = _mm512_reduce_add_epi32(lanes);
+            *product = _mm512_reduce_add_epi32(_mm512_add_epi32(sums[0], sums[1]));
         }
     }
 
-    /// Bits are spread over bytes, and the numbers under them added, two by two, then four by four.
+    /// Products are added two by two, which fits 16 bits, then four by four.
     #[target_feature(enable = "avx2")]
-    pub(super) fn sums_avx2(values: &[i8], bits: &[u8], sums: &mut [i32]) {
+    pub(super) fn coarse_avx2(values: &[i8], rows: &[u8], products: &mut [i32]) {
         const LANES: usize = 32;
-        let bytes = values.len().div_ceil(8);
+        let bytes = values.len().div_ceil(4);
+        // What the last quarter lacks, the vector loads of its chunks must not read.
         let mut padded = values.to_vec();
-        padded.resize(values.len().next_multiple_of(LANES), 0);
-        let byte_of = _mm256_setr_epi64x(
-            0,
-            0x0101_0101_0101_0101,
-            0x0202_0202_0202_0202,
-            0x0303_0303_0303_0303,
-        );
-        let bit_of = _mm256_set1_epi64x(i64::from_le_bytes([1, 2, 4, 8, 16, 32, 64, 128]));
-        let (ones, long_ones) = (_mm256_set1_epi8(1), _mm256_set1_epi16(1));
-        for (row, sum) in bits.chunks_exact(bytes.max(1)).zip(sums) {
-            let mut lanes = _mm256_setzero_si256();
-            let (words, rest) = row.as_chunks::<4>();
-            let mut last = [0; 4];
-            last[..rest.len()].copy_from_slice(rest);
-            let words = words.iter().chain((!rest.is_empty()).then_some(&last));
-            for (word, values) in words.zip(padded.chunks_exact(LANES)) {
-                let word = _mm256_set1_epi32(i32::from_le_bytes(*word));
-                let chosen = _mm256_and_si256(_mm256_shuffle_epi8(word, byte_of), bit_of);
-                let chosen = _mm256_cmpeq_epi8(chosen, bit_of);
-                // SAFETY: `values` are as many as are loaded.
-                let values = unsafe { _mm256_loadu_si256(values.as_ptr().cast()) };
-                let twos = _mm256_maddubs_epi16(ones, _mm256_and_si256(values, chosen));
-                lanes = _mm256_add_epi32(lanes, _mm256_madd_epi16(twos, long_ones));
+        padded.resize(4 * bytes, 0);
+        let whole = bytes / LANES * LANES;
+        let (three, ones) = (_mm256_set1_epi8(3), _mm256_set1_epi16(1));
+        for (row, product) in rows.chunks_exact(bytes).zip(products) {
+            let mut sums = _mm256_setzero_si256();
+            let mut at = 0;
+            while at < whole {
+                // SAFETY: `at + LANES` is at most the length of a row and of a quarter of `padded`.
+                let (numbers, [a, b, c, d]) = unsafe {
+                    let value =
+                        |i: usize| _mm256_loadu_si256(padded.as_ptr().add(i * bytes + at).cast());
+                    let numbers = _mm256_loadu_si256(row.as_ptr().add(at).cast());
+                    (numbers, [value(0), value(1), value(2), value(3)])
+                };
+                let of = |shifted| _mm256_and_si256(shifted, three);
+                let pairs = [
+                    _mm256_maddubs_epi16(of(numbers), a),
+                    _mm256_maddubs_epi16(of(_mm256_srli_epi16::<2>(numbers)), b),
+                    _mm256_maddubs_epi16(of(_mm256_srli_epi16::<4>(numbers)), c),
+                    _mm256_maddubs_epi16(of(_mm256_srli_epi16::<6>(numbers)), d),
+                ];
+                let pairs = _mm256_add_epi16(
+                    _mm256_add_epi16(pairs[0], pairs[1]),
+                    _mm256_add_epi16(pairs[2], pairs[3]),
+                );
+                sums = _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, ones));
+                at += LANES;
             }
-            *sum = sum_of_lanes(lanes);
+            *product = sum_of_lanes(sums) + super::one_coarse(&padded, &row[whole..], bytes, whole);
         }
     }
 }
 
 #[cfg(target_arch = "aarch64")]
 fn neon(values: &[i8], rows: &[u8], start: impl Fn(usize) -> usize, products: &mut [i32]) {
-    use std::arch::aarch64::*;
+    use std::arch::aarch64::{
+        vaddvq_s32, vdupq_n_s32, vget_low_s8, vmull_high_s8, vmull_s8, vpadalq_s16,
+    };
 
     const LANES: usize = 16;
     let length = values.len();
@@ -377,25 +399,28 @@ mod tests {
         }
 
         #[test]
-        fn all_paths_give_the_same_sums(
-            values in proptest::collection::vec(any::<i8>(), 0..200_usize),
-            count in 0..10_usize,
-            bits in proptest::collection::vec(any::<u8>(), 250),
+        fn all_paths_give_the_same_coarse_products(
+            values in proptest::collection::vec(
+                prop_oneof![any::<i8>(), Just(-128), Just(127)],
+                0..600_usize,
+            ),
+            count in 0..5_usize,
+            bits in proptest::collection::vec(prop_oneof![any::<u8>(), Just(255)], 600),
         ) {
-            let bytes = values.len().div_ceil(8);
-            let bits = &bits[..count * bytes];
+            let bytes = values.len().div_ceil(4);
+            let rows = &bits[..count * bytes];
             let expected: Vec<i32> = (0..count)
                 .map(|row| {
-                    let is_set = |at: usize| bits[row * bytes + at / 8] >> (at % 8) & 1 == 1;
-                    let set = values.iter().enumerate().filter(|&(at, _)| is_set(at));
-                    set.map(|(_, &value)| i32::from(value)).sum()
+                    let number = |at: usize| rows[row * bytes + at % bytes] >> (at / bytes * 2) & 3;
+                    let products = values.iter().enumerate();
+                    products.map(|(at, &value)| i32::from(value) * i32::from(number(at))).sum()
                 })
                 .collect();
             for path in Path::all() {
-                let mut sums = vec![7; count];
+                let mut products = vec![7; count];
                 let values = values.clone();
-                Multiplier { values, path }.sums(bits, &mut sums);
-                prop_assert_eq!(&sums, &expected, "{:?}", path);
+                Multiplier { values, path }.coarse_products(rows, &mut products);
+                prop_assert_eq!(&products, &expected, "{:?}", path);
             }
         }
     }

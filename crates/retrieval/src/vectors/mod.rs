@@ -2,12 +2,12 @@
 
 mod dot;
 mod scan;
-mod signs;
+mod sketch;
 
 use dot::Multiplier;
 
 pub(crate) use scan::scan;
-pub(crate) use signs::{Signed, Signs, by_signs, scan_by_signs};
+pub(crate) use sketch::{Sketch, Sketched, by_sketches, scan_by_sketches};
 
 /// A vector as 8-bit integers and the one number that scales them back.
 #[derive(Debug, Clone, PartialEq)]

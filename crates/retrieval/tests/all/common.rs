@@ -152,7 +152,7 @@ impl Texts for Shelf {
 
 /// Everything that `past` can be asked, written out with the bits of every score.
 pub(crate) fn answers(past: &dyn Past, text: &str) -> String {
-    use idiolect_core::Ranking::{DocBm25, DocBySnippet, DocDense, Recent, Snippet};
+    use idiolect_core::Ranking::{DocBm25, DocBySnippet, DocDense, Hybrid, Recent, Snippet};
 
     let vector = WordCounts.embed(&[text]).unwrap().remove(0);
     let query = Query {
@@ -161,7 +161,7 @@ pub(crate) fn answers(past: &dyn Past, text: &str) -> String {
     };
     let bm25 = Bm25::default();
     let mut written = format!("{}\n", past.documents());
-    for ranking in [Recent, DocBm25, DocDense, Snippet, DocBySnippet] {
+    for ranking in [Recent, DocBm25, DocDense, Snippet, DocBySnippet, Hybrid] {
         for k in [3, 100] {
             for one in past.rank(&query, ranking, &bm25, k).unwrap() {
                 writeln!(written, "{ranking:?} {} {one:?}", one.score.to_bits()).unwrap();

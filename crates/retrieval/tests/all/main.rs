@@ -8,3 +8,7 @@ mod lucene;
 mod past;
 #[cfg(test)]
 mod segment;
+#[cfg(test)]
+mod sketch;
+#[cfg(test)]
+mod walk;

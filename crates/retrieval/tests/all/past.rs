@@ -158,6 +158,81 @@ proptest! {
     }
 }
 
+/// Fused from the two complete rankings, by hand.
+#[test]
+fn hybrid_is_the_fusion_of_two_rankings() {
+    let documents = [
+        dated("a", 1, "sea sea wall. The rope."),
+        dated("b", 2, "storm storm"),
+        dated("c", 3, "sea boat"),
+        dated("d", 4, ""),
+        dated("e", 5, "gull letter gull"),
+    ];
+    let past = MemoryPast::new("ana", &documents, &Before::Now, Some(&WordCounts)).unwrap();
+    let by = |ranking| ranked(&past, "sea boat gull", ranking, 100);
+    let mut expected: Vec<(f64, String)> = Vec::new();
+    for ranking in [Ranking::DocBm25, Ranking::DocBySnippet] {
+        for ((id, _), rank) in by(ranking).into_iter().zip(1..) {
+            let gain = 1.0 / f64::from(60 + rank);
+            match expected.iter_mut().find(|(_, known)| *known == id) {
+                Some((sum, _)) => *sum += gain,
+                None => expected.push((gain, id)),
+            }
+        }
+    }
+    // No two are equal here.
+    expected.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let expected: Vec<_> = expected.into_iter().map(|(_, id)| (id, None)).collect();
+    assert_eq!(expected.len(), 4);
+    assert_eq!(by(Ranking::Hybrid), expected);
+    assert_eq!(
+        ranked(&past, "sea boat gull", Ranking::Hybrid, 2),
+        expected[..2]
+    );
+    let plain = Bm25 {
+        analyzer: Analyzer::Plain,
+        ..Bm25::default()
+    };
+    let (vector, _) = query();
+    let query = Query {
+        text: "sea boat gull",
+        vector: Some(&vector),
+    };
+    let found = past.rank(&query, Ranking::Hybrid, &plain, 9).unwrap();
+    assert_eq!(found.len(), 4);
+    let without_a_vector = Query {
+        vector: None,
+        ..query
+    };
+    assert!(matches!(
+        past.rank(&without_a_vector, Ranking::Hybrid, &plain, 9),
+        Err(PastError::NoQueryVector)
+    ));
+}
+
+#[test]
+fn strange_queries_are_answered() {
+    let documents = [dated("a", 1, "the sea"), dated("b", 2, "It is a wall")];
+    let past = MemoryPast::new("ana", &documents, &Before::Now, None).unwrap();
+    for nothing in ["", " \n", "the of and it is a", "!?", "\u{0}"] {
+        assert_eq!(ranked(&past, nothing, Ranking::DocBm25, 5), []);
+    }
+    let long = "the sea, the boat ".repeat(10_000_000 / 18);
+    let endless = "a".repeat(10_000_000);
+    assert_eq!(
+        ranked(&past, &long, Ranking::DocBm25, 5),
+        [("a".to_owned(), None)]
+    );
+    assert_eq!(ranked(&past, &endless, Ranking::DocBm25, 5), []);
+    // As many different words as 10 MB hold.
+    let many: Vec<String> = (0..1_200_000).map(|n| format!("w{n:06}")).collect();
+    let many = format!("{} sea", many.join(" "));
+    assert_eq!(
+        ranked(&past, &many, Ranking::DocBm25, 5),
+        [("a".to_owned(), None)]
+    );
+}
+
 fn dated(id: &str, second: i64, text: &str) -> Document {
     Document {
         id: id.to_owned(),

@@ -67,6 +67,48 @@ fn the_same_documents_make_the_same_bytes() {
     assert_eq!(bytes, merge(&[part(bytes.clone())]).unwrap());
 }
 
+/// As it is read from where segments are stored: the index first, vectors when they are needed.
+#[test]
+fn every_flipped_byte_of_a_stored_segment_is_noticed() {
+    use idiolect_core::Ranking;
+    use idiolect_retrieval::{Bm25, Past, Query};
+    use std::sync::Arc;
+
+    let documents = some_documents();
+    let bytes = segment(&documents, &[0, 1, 2, 3], Analyzer::English);
+    let index_bytes = Segment::index_bytes(&bytes).unwrap();
+    let vector = [1.0; 8];
+    let query = Query {
+        text: "sea letter",
+        vector: Some(&vector),
+    };
+    for at in 0..bytes.len() {
+        for flip in [1, 0x80, 0xff] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= flip;
+            let Ok(index) = Segment::index_bytes(&damaged[..Segment::HEADER_BYTES]) else {
+                assert!(at < Segment::HEADER_BYTES);
+                continue;
+            };
+            let (index, vectors) = damaged.split_at(index.min(damaged.len()));
+            let vectors: Arc<[u8]> = vectors.into();
+            let opened = Segment::open_index(index, move || Ok(Arc::clone(&vectors)));
+            assert_eq!(opened.is_ok(), at >= index_bytes, "{at}");
+            let Ok(segment) = opened else {
+                continue;
+            };
+            let part = SegmentPart {
+                segment,
+                removed: Vec::new(),
+            };
+            let past = past(&documents, vec![part], &Before::Now).unwrap();
+            let ask = |ranking| past.rank(&query, ranking, &Bm25::default(), 9);
+            assert_eq!(ask(Ranking::DocBm25).unwrap().len(), 3);
+            assert!(ask(Ranking::Snippet).is_err());
+        }
+    }
+}
+
 #[test]
 fn every_flipped_bit_is_noticed() {
     let bytes = segment(&some_documents(), &[0, 1, 2, 3], Analyzer::English);
@@ -167,9 +209,18 @@ fn survive(documents: &[Document], bytes: Vec<u8>) {
             Ranking::DocDense,
             Ranking::Snippet,
             Ranking::DocBySnippet,
+            Ranking::Hybrid,
         ] {
-            let found = past.rank(&query, ranking, &Bm25::default(), 3);
-            assert!(found.map_or(0, |found| found.len()) <= 3);
+            for one in past
+                .rank(&query, ranking, &Bm25::default(), 3)
+                .into_iter()
+                .flatten()
+            {
+                // Whatever is found is a part of the document that it is said to be of.
+                let own = documents.iter().find(|other| other.id == one.document);
+                let content = own.map(Document::content).unwrap_or_default();
+                assert_eq!(content.get(one.span), Some(one.text.as_str()));
+            }
         }
     }
 }
@@ -307,7 +358,12 @@ fn an_index_is_opened_without_its_vectors() {
     ] {
         let past = past_of(segment);
         assert_eq!(ask(&past, Ranking::DocBm25).unwrap().len(), 3);
-        for ranking in [Ranking::DocDense, Ranking::Snippet, Ranking::DocBySnippet] {
+        for ranking in [
+            Ranking::DocDense,
+            Ranking::Snippet,
+            Ranking::DocBySnippet,
+            Ranking::Hybrid,
+        ] {
             assert!(matches!(
                 ask(&past, ranking),
                 Err(PastError::Vectors(_) | PastError::Segment(SegmentError::Checksum))
