@@ -1,8 +1,24 @@
 #!/usr/bin/env bash
-# BM25 over one archive of snippets, and the pattern of training data: every document asks its author's earlier ones.
+# Search: the kernel in process, then whole commands, then the peers. BM25 over one archive of snippets; the pattern of
+# training data, where every document asks its author's earlier ones; nearest vectors.
 . "$(dirname "$0")/common.sh"
-need_idiolect
 need_data mail_lists.jsonl
+kernel() { cargo bench --quiet -p idiolect-retrieval --bench kernel -- "$@"; }
+if ! command -v cargo >/dev/null; then
+  missing kernel "cargo is not installed"
+elif ! python3 crates/retrieval/benches/kernel/inputs.py "$shared/peers" "$data" "$work" ${QUICK:+quick}; then
+  missing kernel "no inputs: set SHARED to the folder that holds data/ and peers/"
+elif kernel; then # builds it, so that no figure is taken while a compiler runs
+  here=$PWD/$work
+  kernel bm25 "$here/kernel-snippets.jsonl" "$here/kernel-queries.jsonl"
+  kernel as-of "$here/kernel-authors.jsonl"
+  kernel dense "$([ -n "${QUICK:-}" ] && echo 20000 || echo 100000)" 384
+  [ -n "${QUICK:-}" ] || kernel dense 100000 768
+fi
+if have_peers bm25s tantivy rank_bm25 Stemmer zstandard numba; then peer retrieval_bm25.py; fi
+if have_peers faiss threadpoolctl; then peer retrieval_dense.py; fi
+
+need_idiolect
 count=${QUICK:+20000}
 snippets=$work/snippets${QUICK:+-quick}.jsonl
 measure snippets --count "${count:-0}" <"$data" >"$snippets"
@@ -29,4 +45,3 @@ else
   missing idiolect "data build failed"
 fi
 rm -rf "$work/authors" "$work/examples"
-if have_peers bm25s tantivy rank_bm25 Stemmer zstandard numba; then peer retrieval_bm25.py; fi

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
@@ -13,6 +14,15 @@ const WINDOW: usize = 2_048;
 /// Scores are looked through by so many at once.
 const CHUNK: usize = 32;
 
+/// More postings than this are not kept room for from query to query.
+const ROOM: usize = 1 << 20;
+
+thread_local! {
+    /// The room for postings and scores that the last query of this thread took: asking the system for
+    /// it again costs as much as a third of a query.
+    static SCRATCH: Cell<(Columns, Vec<f64>)> = Cell::default();
+}
+
 /// RankDocBM25 of paper §4.2, in Lucene's form (the paper names none): the best `k`, best first.
 /// Scores depend on nothing but the visible documents: all sums are of whole numbers or run over
 /// the query's terms in their order, so where segments begin and end changes no bit.
@@ -22,14 +32,30 @@ pub(super) fn rank<'a>(
     bm25: &Bm25,
     k: usize,
 ) -> Vec<Candidate<'a>> {
-    let mut postings = Columns::default();
+    let (mut postings, mut scores) = SCRATCH.take();
+    postings.clear();
+    let found = rank_in(visible, query, bm25, k, &mut postings, &mut scores);
+    if postings.len() <= ROOM {
+        SCRATCH.set((postings, scores));
+    }
+    found
+}
+
+fn rank_in<'a>(
+    visible: &'a Visible,
+    query: &str,
+    bm25: &Bm25,
+    k: usize,
+    postings: &mut Columns,
+    scores: &mut Vec<f64>,
+) -> Vec<Candidate<'a>> {
     let mut terms = Vec::new();
     for (term, count) in counted(bm25.analyzer.terms(query)) {
         let before = postings.len();
         let mut of_parts = Vec::with_capacity(visible.parts.len());
         for part in &visible.parts {
             let start = postings.len();
-            part.postings(&term, &mut postings);
+            part.postings(&term, postings);
             of_parts.push(start..postings.len());
         }
         let df = postings.len() - before;
@@ -43,7 +69,8 @@ pub(super) fn rank<'a>(
     }
     let tf_parts = TfParts::new(bm25, visible.average_length(), postings.len());
     let mut top = Top::new(k);
-    let mut scores = vec![0.0; WINDOW];
+    scores.clear();
+    scores.resize(WINDOW, 0.0);
     for (number, part) in visible.parts.iter().enumerate() {
         let lengths = part.segment.lengths();
         for start in (0..part.cut()).step_by(WINDOW) {

@@ -312,7 +312,7 @@ mod x86 {
 #[cfg(target_arch = "aarch64")]
 fn neon(values: &[i8], rows: &[u8], start: impl Fn(usize) -> usize, products: &mut [i32]) {
     use std::arch::aarch64::{
-        vaddvq_s32, vdupq_n_s32, vget_low_s8, vmull_high_s8, vmull_s8, vpadalq_s16,
+        vaddvq_s32, vdupq_n_s32, vget_low_s8, vld1q_s8, vmull_high_s8, vmull_s8, vpadalq_s16,
     };
 
     const LANES: usize = 16;

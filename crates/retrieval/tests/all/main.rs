@@ -1,6 +1,8 @@
 //! Tests of the crate from outside.
 
 #[cfg(test)]
+mod bm25s;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 mod lucene;
