@@ -1,6 +1,7 @@
 //! Opens what the settings name: archive, models, encoder, an author's past.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use idiolect_archive::{Archive, ArchivePast};
 use idiolect_core::{Before, Encoder};
@@ -9,6 +10,7 @@ use idiolect_models::{Device, Seq2Seq, StaticEncoder};
 use crate::context::Settings;
 use crate::failure::Failure;
 use crate::options::PastOptions;
+use crate::printer::Printer;
 use crate::settings::{data_folder, models_folder};
 
 pub(crate) const BUILTIN: &str = "builtin";
@@ -30,8 +32,10 @@ impl Settings {
     }
 
     /// An existing archive, for changing it.
-    pub(crate) fn archive_to_change(&self) -> anyhow::Result<Archive> {
-        Ok(Archive::open(&self.archive_folder()?)?)
+    pub(crate) fn archive_to_change(&self, printer: &Printer) -> anyhow::Result<Archive> {
+        let mut archive = Archive::open(&self.archive_folder()?)?;
+        take_turn(&mut archive, Duration::MAX, printer)?;
+        Ok(archive)
     }
 
     pub(crate) fn device(&self) -> anyhow::Result<Device> {
@@ -58,6 +62,24 @@ impl Settings {
             name => Ok(Some(StaticEncoder::open(&located(name)?)?)),
         }
     }
+}
+
+/// From here on no other process writes to the archive until this one ends; waits for one that
+/// does, and says so. Also says where the archive was kept as it was, if it was upgraded.
+pub(crate) fn take_turn(
+    archive: &mut Archive,
+    patience: Duration,
+    printer: &Printer,
+) -> anyhow::Result<()> {
+    if let Some(copy) = archive.kept_copy() {
+        printer.note(format_args!(
+            "the archive was upgraded; as it was before it lies in {}",
+            copy.display()
+        ));
+    }
+    archive.wait_at_most(patience)?;
+    archive.take_turn(&mut || printer.note("waiting for another idiolect to finish writing…"))?;
+    Ok(())
 }
 
 /// The library's view of an encoder that may be there.
@@ -95,12 +117,14 @@ pub(crate) fn author(archive: &Archive, options: &PastOptions) -> anyhow::Result
     if let Some(Before::Document(id)) = &options.before {
         return Ok(archive.document(None, id)?.author);
     }
+    if let Some(author) = archive.only_author()? {
+        return Ok(author);
+    }
     let mut authors = archive.authors()?;
     match authors.len() {
         0 => Err(Failure::new("empty_archive", "the archive is empty")
             .hint("`idiolect import PATH` fills it")
             .into()),
-        1 => Ok(authors.remove(0).author),
         count => {
             authors.sort_by_key(|author| std::cmp::Reverse(author.documents));
             let names: Vec<String> = authors

@@ -81,6 +81,9 @@ pub(crate) struct RankingOptions {
         value_parser = PossibleValuesParser::new(Ranking::NAMES).try_map(|name| name.parse::<Ranking>())
     )]
     pub(crate) ranking: Ranking,
+    /// Leave out passages that say almost the same as one ranked before them
+    #[arg(long)]
+    pub(crate) diverse: bool,
     #[command(flatten)]
     pub(crate) bm25: Bm25Options,
 }

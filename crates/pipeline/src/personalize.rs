@@ -2,7 +2,7 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use idiolect_core::{Encoder, Entry, ImmediateContext, Ranked, Ranking, Timings, Trace};
-use idiolect_retrieval::{Past, Query};
+use idiolect_retrieval::{Past, Query, diverse};
 
 use crate::stages::{Stages, generate::generate, summarize::summarize, synthesize::synthesize};
 use crate::{Error, Fitted, Prompt, Request, past_passages};
@@ -166,12 +166,17 @@ fn retrieve(
         text: &text,
         vector: vector.as_deref(),
     };
-    Ok(past.rank(
+    let ranked = past.rank(
         &query,
         request.ranking,
         &request.bm25,
         request.limits.ranked,
-    )?)
+    )?;
+    Ok(if request.diverse {
+        diverse(ranked)
+    } else {
+        ranked
+    })
 }
 
 fn timed<T>(milliseconds_taken: &mut f64, work: impl FnOnce() -> T) -> T {

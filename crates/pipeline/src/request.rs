@@ -19,6 +19,8 @@ pub struct Request {
     pub before: Before,
     /// How the past is ranked.
     pub ranking: Ranking,
+    /// Whether passages that say almost the same as one ranked before them are left out.
+    pub diverse: bool,
     /// Of the lexical ranking.
     pub bm25: Bm25,
     /// Which summary is made.
@@ -70,6 +72,7 @@ impl Request {
             start: start.to_owned(),
             before,
             ranking: Ranking::DocBm25,
+            diverse: false,
             bm25: Bm25::default(),
             summary: SummarySource::Ctx,
             keywords: KeywordSource::Ctx,
@@ -143,6 +146,7 @@ impl Request {
             "start": self.start,
             "before": before,
             "ranking": self.ranking,
+            "diverse": self.diverse,
             "bm25": {
                 "k1": self.bm25.k1,
                 "b": self.bm25.b,

@@ -16,7 +16,7 @@ use crate::Status;
 use crate::context::Context;
 use crate::failure::{self, Failure};
 use crate::interrupt::Interrupt;
-use crate::open::as_encoder;
+use crate::open::{as_encoder, take_turn};
 use crate::options::is_stdin;
 use crate::printer::{BOLD, Printer, counted};
 use crate::progress::Progress;
@@ -155,23 +155,12 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 /// The archive, made where there is none, in which no other process writes until this one ends.
 fn open_to_write(no_wait: bool, context: &Context) -> anyhow::Result<Archive> {
     let mut archive = Archive::create_or_open(&context.settings.archive_folder()?)?;
-    if let Some(copy) = archive.kept_copy() {
-        context.printer.note(format_args!(
-            "the archive was upgraded; as it was before it lies in {}",
-            copy.display()
-        ));
-    }
     let patience = if no_wait {
         Duration::ZERO
     } else {
         Duration::MAX
     };
-    archive.wait_at_most(patience)?;
-    archive.take_turn(&mut || {
-        context
-            .printer
-            .note("waiting for another idiolect to finish writing…");
-    })?;
+    take_turn(&mut archive, patience, &context.printer)?;
     Ok(archive)
 }
 

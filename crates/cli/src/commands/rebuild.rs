@@ -16,7 +16,7 @@ Examples:
 pub(crate) struct Arguments {}
 
 pub(crate) fn run(_arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
-    let mut archive = context.settings.archive_to_change()?;
+    let mut archive = context.settings.archive_to_change(&context.printer)?;
     let encoder = context.settings.encoder()?;
     let rebuilt = archive.rebuild(as_encoder(encoder.as_ref()))?;
     let (authors, documents, snippets) = (rebuilt.authors, rebuilt.documents, rebuilt.snippets);

@@ -2,7 +2,7 @@ use anyhow::Context as _;
 use clap::Args;
 use idiolect_archive::require_encoder;
 use idiolect_core::{Document, Encoder, Ranked, Ranking};
-use idiolect_retrieval::{Explanation, Past, Query};
+use idiolect_retrieval::{Explanation, Past, Query, diverse};
 use serde::Serialize;
 use serde_json::json;
 
@@ -51,6 +51,9 @@ pub(crate) struct Arguments {
     ranking: RankingOptions,
 }
 
+/// So many results more are ranked where some may be left out.
+const NEAR_DUPLICATES: usize = 100;
+
 #[derive(Serialize)]
 struct Line<'a> {
     #[serde(flatten)]
@@ -79,12 +82,18 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         vector: vector.as_deref(),
     };
     let bm25 = arguments.ranking.bm25.value();
-    let found = past.rank(
-        &query,
-        ranking,
-        &bm25,
-        arguments.open.unwrap_or(arguments.k),
-    )?;
+    let wanted = arguments.open.unwrap_or(arguments.k);
+    let mut found = if arguments.ranking.diverse {
+        diverse(past.rank(
+            &query,
+            ranking,
+            &bm25,
+            wanted.saturating_add(NEAR_DUPLICATES),
+        )?)
+    } else {
+        past.rank(&query, ranking, &bm25, wanted)?
+    };
+    found.truncate(wanted);
     if found.is_empty() {
         context.printer.note(format_args!(
             "nothing found in {} documents of `{}`",

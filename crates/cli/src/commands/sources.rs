@@ -134,7 +134,7 @@ fn find(sources: &[SourceSummary], id: i64) -> Result<&SourceSummary, idiolect_a
 }
 
 fn take_out(id: i64, yes: bool, exclude: bool, context: &mut Context) -> anyhow::Result<Status> {
-    let mut archive = context.settings.archive_to_change()?;
+    let mut archive = context.settings.archive_to_change(&context.printer)?;
     let sources = archive.sources()?;
     let source = find(&sources, id)?;
     let question = format!(

@@ -112,6 +112,7 @@ fn request(arguments: &Arguments, context: &Context) -> anyhow::Result<Request> 
     let request = Request {
         title: arguments.title.clone(),
         ranking: stages.ranking.ranking,
+        diverse: stages.ranking.diverse,
         bm25: stages.ranking.bm25.value(),
         summary: stages.summary,
         keywords: stages.keywords,

@@ -64,6 +64,53 @@ fn a_result_is_opened_in_its_document() {
 }
 
 #[test]
+fn near_duplicates_are_left_out_on_request() {
+    let home = Home::new();
+    let line = |n: u32, text: &str| {
+        serde_json::json!({ "id": format!("d{n}"), "n": n, "text": text }).to_string() + "\n"
+    };
+    let said = "The ferry leaves at nine and comes back at five, but not on Sundays.";
+    let lines = [
+        line(1, said),
+        line(2, &format!("{said} Bring bread.")),
+        line(3, "The ferry was late."),
+        line(4, &said.replace("nine", "ten")),
+    ];
+    home.file("ferry.jsonl", lines.concat());
+    home.stdout(&["import", "--author", "ana", "ferry.jsonl"]);
+    let ids = |more: &[&str]| -> Vec<String> {
+        let mut arguments = vec!["search", "ferry on Sundays", "--json"];
+        arguments.extend(more);
+        let mut ids: Vec<String> = home
+            .json_lines(&arguments)
+            .iter()
+            .map(|line| line["document"].as_str().unwrap().to_owned())
+            .collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(&[]), ["d1", "d2", "d3", "d4"]);
+    // One word of thirteen changed breaks five of nine sequences: that is something else.
+    assert_eq!(ids(&["--diverse"]), ["d1", "d3", "d4"]);
+    assert_eq!(
+        ids(&["--diverse", "--ranking", "hybrid"]),
+        ["d1", "d3", "d4"]
+    );
+    assert_eq!(ids(&["--diverse", "-k", "2"]).len(), 2);
+    let trace = home.stdout(&[
+        "write",
+        "The ferry",
+        "--json",
+        "--diverse",
+        "--max-tokens",
+        "2",
+    ]);
+    let trace: Value = serde_json::from_str(&trace).unwrap();
+    assert_eq!(trace["request"]["diverse"], true);
+    assert_eq!(trace["entries"].as_array().unwrap().len(), 3);
+}
+
+#[test]
 fn words_that_were_looked_for_stand_out_on_a_terminal() {
     let home = Home::with_letters();
     let text = home.stdout(&[

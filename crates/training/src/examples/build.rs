@@ -1,6 +1,6 @@
 use idiolect_core::{Before, Document, Encoder, ImmediateContext, Ranked};
 use idiolect_pipeline::{PastPassages, PastWords, past_passages};
-use idiolect_retrieval::{MemoryPast, Past, Query};
+use idiolect_retrieval::{MemoryPast, Past, Query, diverse};
 use rayon::prelude::*;
 
 use super::order::InOrder;
@@ -156,7 +156,12 @@ impl Maker<'_> {
             text: context,
             vector: vector.as_deref(),
         };
-        Ok(past.rank(&query, options.ranking, &options.bm25, options.ranked)?)
+        let ranked = past.rank(&query, options.ranking, &options.bm25, options.ranked)?;
+        Ok(if options.diverse {
+            diverse(ranked)
+        } else {
+            ranked
+        })
     }
 }
 

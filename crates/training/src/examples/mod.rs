@@ -136,6 +136,8 @@ pub struct BuildOptions {
     pub seed: u64,
     /// How the past is ranked.
     pub ranking: Ranking,
+    /// Whether passages that say almost the same as one ranked before them are left out.
+    pub diverse: bool,
     /// Of the lexical ranking.
     pub bm25: Bm25,
     /// How many documents or snippets are ranked.
@@ -152,6 +154,7 @@ impl Default for BuildOptions {
             split: Shares([85, 5, 10]),
             seed: 0,
             ranking: Ranking::DocBm25,
+            diverse: false,
             bm25: Bm25::default(),
             ranked: 100,
         }

@@ -244,6 +244,7 @@ fn manifest(
             "split": options.split.0,
             "seed": options.seed,
             "ranking": options.ranking,
+            "diverse": options.diverse,
             "ranked": options.ranked,
             "bm25_k1": shortest(options.bm25.k1),
             "bm25_b": shortest(options.bm25.b),

@@ -80,6 +80,7 @@ impl ExampleOptions {
             split: self.split.unwrap_or(defaults.split),
             seed,
             ranking: ranking.map_or(defaults.ranking, |options| options.ranking),
+            diverse: ranking.is_some_and(|options| options.diverse),
             bm25: ranking.map_or(defaults.bm25, |options| options.bm25.value()),
             ranked: defaults.ranked,
         }

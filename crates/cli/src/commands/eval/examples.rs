@@ -16,7 +16,16 @@ use crate::open::as_encoder;
 /// Examples, and how the past in them was ranked where that is known.
 pub(super) struct Examples {
     pub(super) examples: Vec<Example>,
-    pub(super) ranking: Option<Ranking>,
+    pub(super) built_with: Option<BuiltWith>,
+}
+
+/// How past passages were ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(super) struct BuiltWith {
+    pub(super) ranking: Ranking,
+    /// Whether near duplicates were left out.
+    #[serde(default)]
+    pub(super) diverse: bool,
 }
 
 /// From a folder of `data build`, one file of it, or, without a path, the archive.
@@ -30,14 +39,14 @@ pub(super) fn examples(
         None => from_archive(split, options, context)?,
         Some(path) if path.is_dir() => Examples {
             examples: read(&path.join(format!("{}.jsonl.zst", split.name())))?,
-            ranking: Some(manifest(path)?.options.ranking),
+            built_with: Some(manifest(path)?.options),
         },
         Some(path) => Examples {
             examples: read(path)?,
-            ranking: path
+            built_with: path
                 .parent()
                 .and_then(|folder| manifest(folder).ok())
-                .map(|manifest| manifest.options.ranking),
+                .map(|manifest| manifest.options),
         },
     };
     if found.examples.is_empty() {
@@ -53,12 +62,7 @@ pub(super) fn examples(
 
 #[derive(Deserialize)]
 struct Manifest {
-    options: ManifestOptions,
-}
-
-#[derive(Deserialize)]
-struct ManifestOptions {
-    ranking: Ranking,
+    options: BuiltWith,
 }
 
 fn manifest(folder: &Path) -> anyhow::Result<Manifest> {
@@ -118,7 +122,10 @@ fn from_archive(
     )?;
     Ok(Examples {
         examples,
-        ranking: Some(options.ranking),
+        built_with: Some(BuiltWith {
+            ranking: options.ranking,
+            diverse: options.diverse,
+        }),
     })
 }
 

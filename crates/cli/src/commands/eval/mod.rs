@@ -122,10 +122,10 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
     let seed = context.settings.seed;
     let rows = rows::rows(&arguments.rows)?;
     let against = against(arguments.against.as_deref(), &rows)?;
-    let ranking = arguments.ranking.ranking;
     let options = BuildOptions {
         seed,
-        ranking,
+        ranking: arguments.ranking.ranking,
+        diverse: arguments.ranking.diverse,
         bm25: arguments.ranking.bm25.value(),
         ..BuildOptions::default()
     };
@@ -149,13 +149,7 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
         let run = Run {
             context,
             examples: &examples,
-            pasts: Pasts::new(
-                context,
-                ranking,
-                found.ranking,
-                arguments.ranking.bm25.value(),
-                &examples,
-            ),
+            pasts: Pasts::new(context, &arguments.ranking, found.built_with, &examples),
             maker: Maker {
                 model: &model,
                 decoding: (!arguments.no_generate).then_some(&decoding),
@@ -325,12 +319,19 @@ fn label(
     let uses_model = matches!(row.makes, Makes::Text(_));
     let identity = model.identity();
     let run = arguments.ranking.ranking.name();
+    let run = if arguments.ranking.diverse {
+        format!("{run} diverse")
+    } else {
+        run.to_owned()
+    };
     let (past, summary, keywords) = match row.makes {
         Makes::Start => (Ranking::None.name().to_owned(), "none", "none"),
-        Makes::BestPassage => (run.to_owned(), "none", "none"),
+        Makes::BestPassage => (run.clone(), "none", "none"),
         Makes::Text(setup) => (
             match setup.past {
-                PastSource::Own(ranking) => ranking.map_or(run, Ranking::name).to_owned(),
+                PastSource::Own(ranking) => {
+                    ranking.map_or_else(|| run.clone(), |ranking| ranking.name().to_owned())
+                }
                 PastSource::OwnAtRandom => "random".to_owned(),
                 PastSource::OtherAuthor => format!("{run} of another author"),
             },

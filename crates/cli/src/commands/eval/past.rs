@@ -8,22 +8,25 @@ use idiolect_archive::{Archive, require_encoder};
 use idiolect_core::{Before, Document, Encoder, Ranked, Ranking};
 use idiolect_models::StaticEncoder;
 use idiolect_pipeline::past_passages;
-use idiolect_retrieval::{Bm25, MemoryPast, Past, Query};
+use idiolect_retrieval::{Bm25, MemoryPast, Past, Query, diverse};
 use idiolect_training::examples::Example;
 use jiff::Timestamp;
 
-use super::examples::drawn;
+use super::examples::{BuiltWith, drawn};
 use super::rows::PastSource;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::open::as_encoder;
+use crate::options::RankingOptions;
 
 /// Looks into pasts for one run. The archive is opened when a row first needs it.
 pub(super) struct Pasts<'a> {
     context: &'a Context,
     /// How the run ranks.
     ranking: Ranking,
-    /// How the past in the examples was ranked.
+    /// Whether near duplicates are left out.
+    diverse: bool,
+    /// How the past in the examples was ranked, where that is how the run ranks otherwise.
     built_with: Option<Ranking>,
     bm25: Bm25,
     seed: u64,
@@ -43,9 +46,8 @@ const NEAREST: usize = 5;
 impl<'a> Pasts<'a> {
     pub(super) fn new(
         context: &'a Context,
-        ranking: Ranking,
-        built_with: Option<Ranking>,
-        bm25: Bm25,
+        ranking: &RankingOptions,
+        built_with: Option<BuiltWith>,
         examples: &[Example],
     ) -> Self {
         let mut authors: Vec<String> = examples.iter().map(|one| one.author.clone()).collect();
@@ -53,9 +55,12 @@ impl<'a> Pasts<'a> {
         authors.dedup();
         Self {
             context,
-            ranking,
-            built_with,
-            bm25,
+            ranking: ranking.ranking,
+            diverse: ranking.diverse,
+            built_with: built_with
+                .filter(|built| built.diverse == ranking.diverse)
+                .map(|built| built.ranking),
+            bm25: ranking.bm25.value(),
             seed: context.settings.seed,
             authors,
             archive: OnceCell::new(),
@@ -124,7 +129,12 @@ impl<'a> Pasts<'a> {
             text,
             vector: vector.as_deref(),
         };
-        Ok(past.rank(&query, ranking, &self.bm25, RANKED)?)
+        let ranked = past.rank(&query, ranking, &self.bm25, RANKED)?;
+        Ok(if self.diverse {
+            diverse(ranked)
+        } else {
+            ranked
+        })
     }
 
     /// The author's own past documents in an order drawn by the seed.
