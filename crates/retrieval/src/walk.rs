@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use idiolect_core::Document;
 
@@ -105,7 +106,7 @@ impl Walk {
         }
         self.lengths.clear();
         self.total_length = 0;
-        if self.vocabulary.words.len() > MOST_WORDS {
+        if self.vocabulary.words() > MOST_WORDS {
             *self = Self::new(self.bm25);
         }
     }
@@ -196,15 +197,26 @@ impl Walk {
 /// once.
 #[derive(Default)]
 struct Vocabulary {
-    /// The number of each word's term; none for stop words.
-    words: HashMap<Box<str>, Option<u32>>,
+    /// The number of each word's term; none for stop words. Most words are short, and found without
+    /// leaving the table.
+    short_words: HashMap<u128, Option<u32>, Folding>,
+    long_words: HashMap<Box<str>, Option<u32>>,
     terms: HashMap<Box<str>, u32>,
 }
 
 impl Vocabulary {
+    fn words(&self) -> usize {
+        self.short_words.len() + self.long_words.len()
+    }
+
     /// The number of a word's term; of a new term the next.
     fn term(&mut self, analyzer: Analyzer, word: &str) -> Option<u32> {
-        if let Some(known) = self.words.get(word) {
+        let short = packed(word);
+        let known = match &short {
+            Some(short) => self.short_words.get(short),
+            None => self.long_words.get(word),
+        };
+        if let Some(known) = known {
             return *known;
         }
         let mut found = None;
@@ -213,7 +225,72 @@ impl Vocabulary {
             let known = self.terms.get(term).copied();
             found = Some(known.unwrap_or_else(|| *self.terms.entry(term.into()).or_insert(next)));
         });
-        self.words.insert(word.into(), found);
+        match short {
+            Some(short) => self.short_words.insert(short, found),
+            None => self.long_words.insert(word.into(), found),
+        };
         found
+    }
+}
+
+/// Up to 15 bytes and how many they are.
+fn packed(word: &str) -> Option<u128> {
+    let mut bytes = [0; 16];
+    bytes
+        .get_mut(..word.len())
+        .filter(|_| word.len() < 16)?
+        .copy_from_slice(word.as_bytes());
+    bytes[15] = word.len() as u8;
+    Some(u128::from_le_bytes(bytes))
+}
+
+/// Makes hashes of packed words by one long multiplication, with keys that nobody knows who writes the
+/// words.
+#[derive(Clone)]
+struct Folding {
+    keys: [u64; 2],
+}
+
+impl Default for Folding {
+    fn default() -> Self {
+        let random = RandomState::new();
+        Self {
+            keys: [random.hash_one(0), random.hash_one(1)],
+        }
+    }
+}
+
+impl BuildHasher for Folding {
+    type Hasher = Folded;
+
+    fn build_hasher(&self) -> Folded {
+        Folded {
+            keys: self.keys,
+            hash: 0,
+        }
+    }
+}
+
+struct Folded {
+    keys: [u64; 2],
+    hash: u64,
+}
+
+impl Hasher for Folded {
+    fn write_u128(&mut self, word: u128) {
+        let [low, high] = [word as u64, (word >> 64) as u64];
+        let low = u128::from(low ^ self.hash ^ self.keys[0]);
+        let product = low * u128::from(high ^ self.keys[1]);
+        self.hash = product as u64 ^ (product >> 64) as u64;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.write_u128(byte.into());
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.hash
     }
 }
