@@ -1,10 +1,11 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fs;
+use std::sync::Arc;
 use std::time::Instant;
 
 use idiolect_core::{Before, Document, Ranking};
-use idiolect_retrieval::{Bm25, MemoryPast, Past, Query, Walk};
+use idiolect_retrieval::{Analyzer, Bm25, MemoryPast, Past, Query, Segment, SegmentDocument, Walk};
 
 use crate::report::{Of, cpu_time, each};
 
@@ -41,6 +42,7 @@ pub(crate) fn archive(snippets: &str, queries: &str) -> Result<(), Box<dyn Error
     let past = MemoryPast::new("writer", &documents, &Before::Now, None)?;
     let rate = documents.len() as f64 / began.elapsed().as_secs_f64();
     of("bm25.index").emit("tokenise, cut, index and copy the texts", rate, "docs/s");
+    opening(&documents, &of("segment"))?;
     let bm25 = Bm25::default();
     let mut found = 0;
     let calls = each(&queries, |text| {
@@ -58,6 +60,36 @@ pub(crate) fn archive(snippets: &str, queries: &str) -> Result<(), Box<dyn Error
         );
     });
     of("bm25.query").emit_latency("top 100, tokenising and texts of the found included", calls);
+    Ok(())
+}
+
+/// What it costs to open an index, and how long it is.
+fn opening(documents: &[Document], of: &Of<'_>) -> Result<(), Box<dyn Error>> {
+    let whole: Vec<_> = documents.iter().map(|one| 0..one.text.len()).collect();
+    let parts: Vec<_> = documents
+        .iter()
+        .zip(&whole)
+        .map(|(document, whole)| SegmentDocument {
+            id: &document.id,
+            date: None,
+            n: document.n,
+            sequence: 0,
+            content: &document.text,
+            snippets: std::slice::from_ref(whole),
+        })
+        .collect();
+    let index: Arc<[u8]> = Segment::build(&parts, None, Analyzer::English)?.into();
+    let text: usize = documents.iter().map(|one| one.text.len()).sum();
+    of.emit(
+        "index, bytes for each of text",
+        index.len() as f64 / text as f64,
+        "bytes",
+    );
+    let calls = each(&[(); 50], |()| {
+        let opened = Segment::open_index(Arc::clone(&index), || Ok([].into()));
+        assert!(opened.is_ok());
+    });
+    of.emit_latency("open the index", calls);
     Ok(())
 }
 
