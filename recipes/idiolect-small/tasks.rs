@@ -28,7 +28,7 @@ const TARGET: usize = 160;
 const SUMMARY: usize = 96;
 /// As many key words as `write` shows the generator.
 const KEYWORDS: usize = 12;
-const STEPS: u64 = 4_000;
+const STEPS: u64 = 3_000;
 /// Of each text of a pair, so that some twenty pairs make a batch.
 const PAIR_CHARACTERS: usize = 360;
 
