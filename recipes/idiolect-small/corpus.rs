@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use idiolect_core::{Document, parse_date};
+use idiolect_core::{Document, parse_date, sentences};
 use serde::Deserialize;
 
 /// Written by one person, in order of time.
@@ -81,6 +81,95 @@ pub(crate) fn authors(data: &Path) -> Result<Vec<Author>> {
             }
         })
         .collect())
+}
+
+/// Characters of a novel's scene, and how many scenes of a novel are taken.
+const SCENE_CHARACTERS: usize = 2_000;
+const SCENES: usize = 240;
+
+/// Novels as if each were one author's documents: scenes in order, titled by the book and their
+/// number. So the tasks are learned on story-telling too.
+pub(crate) fn novels(data: &Path) -> Result<Vec<Author>> {
+    let books = general(data, "general_novels")?;
+    Ok(books
+        .iter()
+        .zip(0..)
+        .map(|(book, number)| {
+            let name = format!("novel {number}");
+            let title = title_case(book.lines().next().unwrap_or_default());
+            let scenes = whole_sentences(book, SCENE_CHARACTERS);
+            let documents = scenes
+                .into_iter()
+                .take(SCENES)
+                .zip(1..)
+                .map(|(scene, n)| Document {
+                    id: n.to_string(),
+                    n: Some(n),
+                    ..Document::new(&name, &format!("{title}, {n}"), scene.trim())
+                })
+                .collect();
+            Author {
+                name,
+                documents,
+                validation: false,
+            }
+        })
+        .collect())
+}
+
+/// Long general documents as if each were an author of a few passages. One document tells more
+/// about its author's ways than nothing, and there are thousands.
+pub(crate) fn long_documents(data: &Path) -> Result<Vec<Author>> {
+    const PASSAGE_CHARACTERS: usize = 1_200;
+    let documents = general(data, "general_clean")?;
+    Ok(documents
+        .iter()
+        .filter(|document| document.len() > 4 * PASSAGE_CHARACTERS)
+        .zip(0..)
+        .map(|(document, number)| {
+            let name = format!("document {number}");
+            let passages = whole_sentences(document, PASSAGE_CHARACTERS);
+            let documents = passages
+                .into_iter()
+                .take(8)
+                .zip(1..)
+                .map(|(passage, n)| Document {
+                    id: n.to_string(),
+                    n: Some(n),
+                    ..Document::new(&name, "", passage.trim())
+                })
+                .collect();
+            Author {
+                name,
+                documents,
+                validation: false,
+            }
+        })
+        .collect())
+}
+
+fn title_case(line: &str) -> String {
+    let words: Vec<String> = line
+        .split_whitespace()
+        .map(|word| {
+            let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+            first.to_owned() + &rest.to_lowercase()
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// `text` cut between sentences into parts of at least so many characters, but for the last.
+pub(crate) fn whole_sentences(text: &str, characters: usize) -> Vec<String> {
+    let mut found: Vec<String> = vec![String::new()];
+    for sentence in sentences(text) {
+        let sentence = &text[sentence];
+        match found.last_mut() {
+            Some(last) if last.len() < characters => last.push_str(sentence),
+            _ => found.push(sentence.to_owned()),
+        }
+    }
+    found
 }
 
 /// The documents of a general pack; of the novels, Chesterton's are left out.

@@ -8,7 +8,6 @@ use std::{ops::ControlFlow, path::Path, time::Instant};
 use anyhow::{Context, Result};
 use idiolect_core::{
     Before, Document, IMMEDIATE_CONTEXT_CHARACTERS, ImmediateContext, Ranking, first_characters,
-    sentences,
 };
 use idiolect_models::{Config, Device, Parameters, Tokenizer, t5::random_parameters};
 use idiolect_pipeline::{Prompt, past_passages};
@@ -251,15 +250,7 @@ fn users(data: &Path, authors: &[Author]) -> Result<Vec<User>> {
 /// Whole sentences up to some 700 characters each, as documents in order.
 fn passages(text: &str, author: &str) -> Vec<Document> {
     const PASSAGE_CHARACTERS: usize = 700;
-    let mut found: Vec<String> = vec![String::new()];
-    for sentence in sentences(text) {
-        let sentence = &text[sentence];
-        match found.last_mut() {
-            Some(last) if last.len() < PASSAGE_CHARACTERS => last.push_str(sentence),
-            _ => found.push(sentence.to_owned()),
-        }
-    }
-    found
+    corpus::whole_sentences(text, PASSAGE_CHARACTERS)
         .into_iter()
         .filter(|passage| passage.trim().len() > 2 * IMMEDIATE_CONTEXT_CHARACTERS)
         .zip(0..)

@@ -7,7 +7,7 @@ use std::{collections::HashMap, path::Path};
 use anyhow::{Result, anyhow};
 use idiolect_core::{Document, sentences};
 use idiolect_models::{Precision, StaticEncoder, Tokenizer};
-use idiolect_pipeline::{PAST_CHARACTERS, Prompt};
+use idiolect_pipeline::{PAST_CHARACTERS, Prompt, keywords_of};
 use idiolect_retrieval::Analyzer;
 use idiolect_training::{
     examples::{BuildOptions, Example, Shares, Split, build_examples, survey},
@@ -28,20 +28,65 @@ const TARGET: usize = 160;
 const SUMMARY: usize = 96;
 /// As many key words as `write` shows the generator.
 const KEYWORDS: usize = 12;
-const STEPS: u64 = 3_000;
 /// Of each text of a pair, so that some twenty pairs make a batch.
 const PAIR_CHARACTERS: usize = 360;
 
-/// Trains on from the pre-trained weights.
+/// One stretch of the tasks' training: who writes, and how much of each task.
+pub(crate) struct Stage {
+    /// Its folder; the weights that it begins with are in the one of `after`.
+    pub(crate) name: &'static str,
+    after: &'static str,
+    steps: u64,
+    lr: f64,
+    seed: u64,
+    /// Whether novels are authors too, their scenes documents, and long general documents make
+    /// pairs for author distinction.
+    general: bool,
+    /// Rates of generation, pre-training, summary, general summary, key words, distinction.
+    rates: [f64; 6],
+}
+
+pub(crate) const STAGES: [Stage; 2] = [
+    Stage {
+        name: "tasks",
+        after: "long",
+        steps: 3_000,
+        lr: 0.01,
+        seed: 2,
+        general: false,
+        rates: [0.25, 0.4, 0.05, 0.03, 0.06, 0.5],
+    },
+    Stage {
+        name: "voices",
+        after: "tasks",
+        steps: 2_400,
+        lr: 0.006,
+        seed: 3,
+        general: true,
+        rates: [0.5, 0.2, 0.06, 0.03, 0.08, 0.3],
+    },
+];
+
+/// Runs the stages one after the other, each from where it was left.
 pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
+    for stage in &STAGES {
+        if !work.join(stage.name).join("model/config.json").exists() {
+            carry_out(stage, data, work)?;
+        }
+    }
+    Ok(())
+}
+
+fn carry_out(stage: &Stage, data: &Path, work: &Path) -> Result<()> {
     let json = fs_err::read(work.join("tokenizer.json"))?;
     let tokenizer = Tokenizer::from_bytes(&json)?;
     let device = idiolect_models::device("cpu")?;
     let config = pretraining::config()?;
     let authors = corpus::authors(data)?;
     let validation = pretraining::held(&authors, &tokenizer, INPUT)?;
-    let parameters = pretraining::load(&work.join("long/model"), &device)?;
-    let tasks = tasks(data, work, &authors, &tokenizer)?;
+    let before = work.join(stage.after).join("model");
+    let parameters = pretraining::load(&before, &device)?;
+    let tasks = tasks(stage, data, work, authors, &tokenizer)?;
     for task in &tasks {
         println!(
             "{}: {} examples, rate {}",
@@ -51,23 +96,23 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
         );
     }
     let options = TrainOptions {
-        steps: STEPS,
+        steps: stage.steps,
         batch: 8,
         batch_tokens: 5_600,
         optimizer: OptimizerKind::Adafactor {
             scale_parameter: true,
         },
-        lr: 0.01,
+        lr: stage.lr,
         schedule: Schedule::Linear,
         warmup: 20,
         clip: 1.0,
         dropout: 0.0,
-        seed: 2,
+        seed: stage.seed,
         validate_every: 200,
         checkpoint_seconds: 120,
         ..TrainOptions::default()
     };
-    let out = work.join("tasks");
+    let out = work.join(stage.name);
     let parameters = pretraining::run(
         &config,
         parameters,
@@ -88,12 +133,19 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
 }
 
 fn tasks(
+    stage: &Stage,
     data: &Path,
     work: &Path,
-    authors: &[Author],
+    authors: Vec<Author>,
     tokenizer: &Tokenizer,
 ) -> Result<Vec<TaskData>> {
-    let authors: Vec<&Author> = authors.iter().filter(|author| !author.validation).collect();
+    let mut authors: Vec<Author> = authors
+        .into_iter()
+        .filter(|author| !author.validation)
+        .collect();
+    if stage.general {
+        authors.extend(corpus::novels(data)?);
+    }
     let encoder = StaticEncoder::load(&work.join("encoder"))?;
     let examples = examples(&authors, &encoder)?;
     let mut random = StdRng::seed_from_u64(4);
@@ -114,24 +166,32 @@ fn tasks(
             answers.answer(&Prompt::summary(None, text), &pair.summary)
         })
         .collect();
-    let task = |name: &str, rate, features| TaskData {
-        name: name.to_owned(),
-        rate,
-        features,
-    };
     let before = cached(&work.join("long.features"), || Ok(Vec::new()))?;
-    Ok(vec![
-        task("generation", 0.25, generation),
-        task("pre-training", 0.4, before),
-        task("summary", 0.05, summary),
-        task("general summary", 0.03, general),
-        task("key words", 0.06, keywords),
-        task("author distinction", 0.5, distinction(&authors, &answers)?),
-    ])
+    if stage.general {
+        authors.extend(corpus::long_documents(data)?);
+    }
+    let pairs = distinction(&authors, &answers)?;
+    let tasks = [
+        ("generation", generation),
+        ("pre-training", before),
+        ("summary", summary),
+        ("general summary", general),
+        ("key words", keywords),
+        ("author distinction", pairs),
+    ];
+    Ok(tasks
+        .into_iter()
+        .zip(stage.rates)
+        .map(|((name, features), rate)| TaskData {
+            name: name.to_owned(),
+            rate,
+            features,
+        })
+        .collect())
 }
 
 /// The paper's examples with both labels; identical stems stand in for synonyms.
-fn examples(authors: &[&Author], encoder: &StaticEncoder) -> Result<Vec<Example>> {
+fn examples(authors: &[Author], encoder: &StaticEncoder) -> Result<Vec<Example>> {
     let options = BuildOptions {
         split: Shares([1, 0, 0]),
         max_examples: 60,
@@ -156,7 +216,7 @@ fn examples(authors: &[&Author], encoder: &StaticEncoder) -> Result<Vec<Example>
     Ok(found)
 }
 
-fn documents(authors: &[&Author], name: &str) -> Vec<Document> {
+fn documents(authors: &[Author], name: &str) -> Vec<Document> {
     authors
         .iter()
         .find(|author| author.name == name)
@@ -186,8 +246,11 @@ fn generation_of(example: &Example, featurizer: &Featurizer<'_>, random: &mut St
     let others = example
         .keywords_ind
         .iter()
-        .filter(|_| random.random::<f64>() < 0.2);
-    words.extend(others.cloned());
+        .filter(|_| random.random::<f64>() < 0.2)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(" ");
+    words.extend(keywords_of(&others, &example.past_passages));
     words.truncate(KEYWORDS);
     // Now and then there is no past at all, as for somebody's first document.
     let held = if random.random::<f64>() < 0.2 {
@@ -198,7 +261,7 @@ fn generation_of(example: &Example, featurizer: &Featurizer<'_>, random: &mut St
     held.features
 }
 
-fn distinction(authors: &[&Author], featurizer: &Featurizer<'_>) -> Result<Vec<Features>> {
+fn distinction(authors: &[Author], featurizer: &Featurizer<'_>) -> Result<Vec<Features>> {
     let names: Vec<String> = authors.iter().map(|author| author.name.clone()).collect();
     // Everybody here may be trained on, so there is no split to look at.
     let splits: HashMap<String, Split> = HashMap::new();

@@ -51,6 +51,6 @@ pub use error::Error;
 pub use past_passages::{PAST_CHARACTERS, PastPassages, past_passages};
 pub use past_words::{DocumentFrequencies, LEAST_IDF, PastWords};
 pub use personalize::{Plan, carry_out, personalize, plan};
-pub use prompt::{Fitted, Prompt, Source, Task, join_keywords, split_keywords};
+pub use prompt::{Fitted, Prompt, Source, Task, join_keywords, keywords_of};
 pub use request::{Limits, Request};
 pub use stages::{Stages, guarded_greedy};

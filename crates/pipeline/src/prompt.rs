@@ -1,6 +1,7 @@
-use std::ops::ControlFlow;
+use std::{collections::HashSet, ops::ControlFlow};
 
 use idiolect_core::truncate_graphemes;
+use idiolect_retrieval::{snowball_stop_words, words};
 
 /// What a sequence-to-sequence model is asked for. One model does all four, told apart by their
 /// instruction (paper §4.5).
@@ -248,15 +249,17 @@ pub fn join_keywords(keywords: &[String]) -> String {
     keywords.join(" ")
 }
 
-/// Key words out of a model's answer: split at white space and commas, punctuation around each
-/// removed, in lower case as the labels are (paper §4.4), each once, in order.
-pub fn split_keywords(answer: &str) -> Vec<String> {
+/// Key words out of a model's answer: those of its words that stand in the past passages and are no
+/// stop words, each once, in order. By its definition a key word is a word of the passages (paper
+/// §4.4); whatever else a model says is not the author's.
+pub fn keywords_of(answer: &str, past_passages: &str) -> Vec<String> {
+    let past: HashSet<String> = words(past_passages).into_iter().collect();
     let mut found: Vec<String> = Vec::new();
-    for word in answer.split(|c: char| c.is_whitespace() || c == ',') {
-        let word = word
-            .trim_matches(|c: char| !c.is_alphanumeric())
-            .to_lowercase();
-        if word.chars().any(char::is_alphabetic) && !found.contains(&word) {
+    for word in words(answer) {
+        if past.contains(&word)
+            && !snowball_stop_words().contains(word.as_str())
+            && !found.contains(&word)
+        {
             found.push(word);
         }
     }
@@ -274,13 +277,14 @@ mod tests {
         text.chars().map(u32::from).collect()
     }
 
-    fn words(text: &str) -> Vec<String> {
-        split_keywords(text)
+    fn keywords(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_owned).collect()
     }
 
     #[test]
     fn sources_stand_in_the_order_of_the_paper() {
-        let prompt = Prompt::generation("Dear all", "She asks.", &words("rain, boots"), "A.\n\nB.");
+        let prompt =
+            Prompt::generation("Dear all", "She asks.", &keywords("rain boots"), "A.\n\nB.");
         assert_eq!(
             prompt.text(),
             "Finish the passage in the user voice passage start: Dear all summary: She asks. \
@@ -298,12 +302,14 @@ mod tests {
     }
 
     #[test]
-    fn key_words_are_words() {
+    fn key_words_are_words_of_the_past() {
+        let past = "The senator said: they don't mind rain in ÄGYPTEN, nor mud.";
         assert_eq!(
-            split_keywords("They, \"rain\" they - don't 42 Ägypten."),
-            ["they", "rain", "don't", "ägypten"]
+            keywords_of("They, \"Rain\" rain - senat 42 Ägypten.mud", past),
+            ["rain", "ägypten", "mud"]
         );
-        assert!(split_keywords(" , -- ").is_empty());
+        assert!(keywords_of(" , -- ", past).is_empty());
+        assert!(keywords_of("rain", "").is_empty());
     }
 
     #[test]
@@ -320,7 +326,7 @@ mod tests {
 
     #[test]
     fn past_passages_give_way_first_then_the_summary() {
-        let prompt = Prompt::generation("Dear all", "She asks.", &words("rain"), "0123456789");
+        let prompt = Prompt::generation("Dear all", "She asks.", &keywords("rain"), "0123456789");
         let whole = prompt.text();
         let fitted = prompt.fit(&encode, whole.len() + 1, Some(1));
         assert_eq!(fitted.text, whole);
@@ -359,12 +365,6 @@ mod tests {
                 .text
                 .contains("first passage: short second passage: long long")
         );
-    }
-
-    #[test]
-    fn key_words_are_read_back_once_each() {
-        assert_eq!(words("rain, boots rain\nmud"), ["rain", "boots", "mud"]);
-        assert_eq!(join_keywords(&words("a,b")), "a b");
     }
 
     proptest! {

@@ -3,7 +3,7 @@ use idiolect_models::Seq2Seq;
 use idiolect_retrieval::Past;
 
 use super::summarize::answer;
-use crate::{Error, Limits, PastWords, Prompt, split_keywords};
+use crate::{Error, Limits, PastWords, Prompt, keywords_of};
 
 /// Sy(x_t, E_t): words of the past passages that matter for what is being written (SynCtx), or
 /// frequent words of everything the author wrote before (SynCtxInd), paper §4.4.
@@ -19,7 +19,7 @@ pub(crate) fn synthesize(
         KeywordSource::Ctx if !passages.is_empty() => {
             let prompt = Prompt::keywords(context.as_str(), passages);
             let answer = answer(model, &prompt, limits.input_tokens, limits.keyword_tokens)?;
-            Ok(split_keywords(&answer))
+            Ok(keywords_of(&answer, passages))
         }
         KeywordSource::Ind => {
             let mut words = PastWords::default();

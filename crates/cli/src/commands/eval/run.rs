@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use idiolect_core::{KeywordSource, SummarySource};
 use idiolect_models::{Decoding, Seq2Seq, Tokenizer};
-use idiolect_pipeline::{Prompt, guarded_greedy, split_keywords};
+use idiolect_pipeline::{Prompt, guarded_greedy, keywords_of};
 use idiolect_training::examples::Example;
 use idiolect_training::features::Target;
 
@@ -115,7 +115,8 @@ impl Maker<'_> {
                     Prompt::keywords(&example.immediate_context, past)
                 })?
                 .iter()
-                .map(|answer| split_keywords(answer))
+                .zip(passages)
+                .map(|(answer, past)| keywords_of(answer, past))
                 .collect(),
         })
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use idiolect_models::{Seq2Seq, Tokenizer};
-use idiolect_pipeline::{Prompt, guarded_greedy, split_keywords};
+use idiolect_pipeline::{Prompt, guarded_greedy, keywords_of};
 use idiolect_training::examples::{Example, Half};
 use idiolect_training::features::Featurizer;
 use idiolect_training::fit::{Features, Held, TaskData, ValidationSet};
@@ -181,9 +181,10 @@ fn given(
             summaries
                 .into_iter()
                 .zip(keywords)
-                .map(|(summary, keywords)| Given {
+                .zip(examples)
+                .map(|((summary, keywords), example)| Given {
                     summary,
-                    keywords: split_keywords(&keywords),
+                    keywords: keywords_of(&keywords, &example.past_passages),
                 })
                 .collect()
         }
