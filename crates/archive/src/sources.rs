@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-use crate::documents::{date, written};
+use crate::documents::{author_key, date, written};
 use crate::{Archive, Error, files, segments};
 
 /// What an import reads from.
@@ -61,6 +61,23 @@ pub struct Removal {
 }
 
 impl Archive {
+    /// Where a document came from: the path or name that it was imported by.
+    ///
+    /// # Errors
+    /// [`Error::UnknownAuthor`], [`Error::UnknownDocument`].
+    pub fn location(&self, author: &str, document: &str) -> Result<String, Error> {
+        let key = author_key(&self.connection, author)?;
+        let mut statement = self.connection.prepare_cached(
+            "SELECT s.location FROM documents d JOIN sources s ON s.key = d.source
+             WHERE d.author = ?1 AND d.id = ?2",
+        )?;
+        let found = statement.query_row(params![key, document], |row| row.get(0));
+        found.optional()?.ok_or_else(|| Error::UnknownDocument {
+            id: document.to_owned(),
+            author: Some(author.to_owned()),
+        })
+    }
+
     /// Everything that was ever imported from and not removed, by id.
     pub fn sources(&self) -> Result<Vec<SourceSummary>, Error> {
         let mut statement = self

@@ -38,6 +38,13 @@ pub(crate) fn parse_config(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     }
 }
 
+/// What a model is called that lies in `folder`.
+pub(crate) fn name(folder: &Path) -> String {
+    folder
+        .file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
 /// Reads a file that the folder must have.
 pub(crate) fn read(folder: &Path, file: &'static str) -> Result<Vec<u8>, Error> {
     fs_err::read(folder.join(file)).map_err(|error| {

@@ -87,9 +87,7 @@ impl StaticEncoder {
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
     pub fn load(folder: &Path) -> Result<Self, Error> {
-        let name = folder
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        let name = folder::name(folder);
         let config = folder::read(folder, "config.json")?;
         let weights = folder::read(folder, "model.safetensors")?;
         let tokenizer = match (folder::read(folder, "tokenizer.json"), folder.parent()) {

@@ -40,9 +40,6 @@ impl Stored {
     /// # Errors
     /// [`Error::MissingFile`], [`Error::Read`], and what is wrong with the config.
     pub fn load(folder: &Path) -> Result<Self, Error> {
-        let name = folder
-            .file_name()
-            .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
         let tokenizer = folder.join(TOKENIZER);
         let tokenizer = if tokenizer.exists() {
             Some(fs_err::read(tokenizer).map_err(Error::Read)?.into())
@@ -50,7 +47,7 @@ impl Stored {
             None
         };
         Ok(Self {
-            name,
+            name: folder::name(folder),
             config: folder::read_config(folder)?,
             folder: folder.to_owned(),
             weights: folder::read(folder, WEIGHTS)?.into(),

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-use idiolect_core::Document;
+use idiolect_core::{Document, Ranked};
 
 use crate::analysis::for_each_word;
 use crate::bm25::idf;
@@ -39,6 +39,26 @@ pub struct Earlier {
     pub document: usize,
     /// Its BM25 score, above 0.
     pub score: f32,
+}
+
+impl Earlier {
+    /// It as [`crate::Past::rank`] would say it, given the documents that were walked through. Ranks
+    /// count from 1.
+    pub fn ranked(&self, rank: usize, documents: &[Document]) -> Ranked {
+        let document = &documents[self.document];
+        let text = document.content().into_owned();
+        Ranked {
+            rank,
+            score: self.score,
+            document: document.id.clone(),
+            author: document.author.clone(),
+            date: document.date,
+            title: document.title.clone(),
+            snippet: None,
+            span: 0..text.len(),
+            text,
+        }
+    }
 }
 
 impl Walk {

@@ -5,13 +5,13 @@ mod common;
 
 use std::{ops::ControlFlow, path::Path};
 
-use idiolect_models::{Parameters, folder::read_config};
+use idiolect_models::Parameters;
 use idiolect_training::fit::{
     Held, OptimizerKind, Run, TrainError, TrainOptions, ValidationSet, train,
 };
 use serde_json::Value;
 
-use common::{GOLDEN, SCALED, losses, options, task};
+use common::{GOLDEN, Golden, SCALED, losses, options};
 
 const UNSCALED: OptimizerKind = OptimizerKind::Adafactor {
     scale_parameter: false,
@@ -78,14 +78,9 @@ fn accumulated_batches_are_one_big_batch() {
 fn validation_scores_what_follows_the_given_tokens() {
     let folder = Path::new(GOLDEN).join("t5-v1.1");
     let device = idiolect_models::device("cpu").unwrap();
-    let config = read_config(&folder).unwrap();
-    let golden: Value =
-        serde_json::from_slice(&fs_err::read(folder.join("golden.json")).unwrap()).unwrap();
-    let tasks = [task(&golden["training"])];
-    let features = tasks[0].features[0].clone();
+    let golden = Golden::read(&folder);
+    let features = golden.tasks[0].features[0].clone();
     let out = tempfile::tempdir().unwrap();
-    let file = folder.join("model.safetensors");
-    let bytes = fs_err::read(&file).unwrap();
     let set = |given| ValidationSet {
         name: format!("after {given}"),
         held: vec![Held {
@@ -96,12 +91,8 @@ fn validation_scores_what_follows_the_given_tokens() {
     };
     let validation = [set(0), set(3)];
     let mut run = Run {
-        config: &config,
-        parameters: Parameters::from_safetensors(&bytes, &file, &device).unwrap(),
-        tasks: &tasks,
         validation: &validation,
-        out: out.path(),
-        resume: false,
+        ..golden.run(out.path(), false)
     };
     let mut seen = Vec::new();
     train(&mut run, &options(SCALED, 0.0, 1), &device, &mut |metric| {
@@ -119,22 +110,10 @@ fn validation_scores_what_follows_the_given_tokens() {
 fn a_run_goes_on_only_with_the_same_batches() {
     let folder = Path::new(GOLDEN).join("t5-v1.1");
     let device = idiolect_models::device("cpu").unwrap();
-    let config = read_config(&folder).unwrap();
-    let golden: Value =
-        serde_json::from_slice(&fs_err::read(folder.join("golden.json")).unwrap()).unwrap();
-    let tasks = [task(&golden["training"])];
-    let file = folder.join("model.safetensors");
-    let bytes = fs_err::read(&file).unwrap();
+    let golden = Golden::read(&folder);
     let out = tempfile::tempdir().unwrap();
     let go = |resume, options: &TrainOptions| {
-        let mut run = Run {
-            config: &config,
-            parameters: Parameters::from_safetensors(&bytes, &file, &device).unwrap(),
-            tasks: &tasks,
-            validation: &[],
-            out: out.path(),
-            resume,
-        };
+        let mut run = golden.run(out.path(), resume);
         train(&mut run, options, &device, &mut |_| {
             ControlFlow::Continue(())
         })
@@ -166,15 +145,12 @@ fn a_run_goes_on_only_with_the_same_batches() {
 fn nothing_to_train_on_is_an_error() {
     let folder = Path::new(GOLDEN).join("t5-v1.1");
     let device = idiolect_models::device("cpu").unwrap();
-    let config = read_config(&folder).unwrap();
+    let golden = Golden::read(&folder);
     let out = tempfile::tempdir().unwrap();
     let mut run = Run {
-        config: &config,
         parameters: Parameters::default(),
         tasks: &[],
-        validation: &[],
-        out: out.path(),
-        resume: false,
+        ..golden.run(out.path(), false)
     };
     let result = train(&mut run, &TrainOptions::default(), &device, &mut |_| {
         ControlFlow::Continue(())

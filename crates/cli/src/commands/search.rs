@@ -1,6 +1,8 @@
+use std::path::Path;
+
 use anyhow::Context as _;
 use clap::Args;
-use idiolect_archive::require_encoder;
+use idiolect_archive::{Archive, require_encoder};
 use idiolect_core::{Document, Encoder, Ranked, Ranking};
 use idiolect_retrieval::{Explanation, Past, Query, diverse};
 use serde::Serialize;
@@ -109,7 +111,14 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
                 .hint(format!("the search has {}", counted(found.len(), "result")))
         })?;
         let document = archive.document(Some(past.author()), &ranked.document)?;
-        opened(&mut context.printer, ranked, &document, &sought)?;
+        if context.printer.json() {
+            let span = [ranked.span.start, ranked.span.end];
+            let object = json!({ "document": document, "span": span });
+            context.printer.object(&object)?;
+        } else {
+            heading(&mut context.printer, ranked, &archive)?;
+            opened(&mut context.printer, ranked, &document, &sought)?;
+        }
         return Ok(Status::Done);
     }
     for ranked in &found {
@@ -125,7 +134,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
             })?;
         } else {
             let printer = &mut context.printer;
-            heading(printer, ranked)?;
+            heading(printer, ranked, &archive)?;
             let text = without_title(ranked);
             printer.line(format_args!("   {}", sought.excerpt(text)))?;
             if let Some(explanation) = &explanation {
@@ -143,12 +152,6 @@ fn opened(
     document: &Document,
     sought: &Sought,
 ) -> anyhow::Result<()> {
-    if printer.json() {
-        return Ok(printer.object(
-            &json!({ "document": document, "span": [ranked.span.start, ranked.span.end] }),
-        )?);
-    }
-    heading(printer, ranked)?;
     let content = document.content();
     let mut start = 0;
     for line in content.split_inclusive('\n') {
@@ -181,11 +184,13 @@ fn query_vector(
     Ok(vectors.into_iter().next())
 }
 
-fn heading(printer: &mut Printer, ranked: &Ranked) -> anyhow::Result<()> {
+/// Date, document and the name of the file it came from beside the title.
+fn heading(printer: &mut Printer, ranked: &Ranked, archive: &Archive) -> anyhow::Result<()> {
     let Ranked {
         rank,
         score,
         document,
+        author,
         date,
         title,
         snippet,
@@ -198,8 +203,13 @@ fn heading(printer: &mut Printer, ranked: &Ranked) -> anyhow::Result<()> {
     let snippet = snippet
         .map(|n| format!(", snippet {n}"))
         .unwrap_or_default();
+    let location = archive.location(author, document)?;
+    let source = Path::new(&location).file_name().map_or_else(
+        || location.as_str().into(),
+        |name| name.to_string_lossy().into_owned(),
+    );
     printer.line(format_args!(
-        "{rank}. {BOLD}{title}{BOLD:#}  {DIM}{date}{document}{snippet}, score {score:.4}{DIM:#}"
+        "{rank}. {BOLD}{title}{BOLD:#}  {DIM}{date}{document}{snippet} in {source}, score {score:.4}{DIM:#}"
     ))?;
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Output, Stdio};
 
 use crate::support::Home;
 
@@ -180,6 +180,21 @@ fn start(home: &Home, arguments: &[&str], stdin: Stdio) -> (Child, Lines<BufRead
     (child, lines)
 }
 
+/// An import that has stored some documents and is at work as long as its input lasts; `more.jsonl`
+/// holds another one.
+fn importing(home: &Home) -> (Child, ChildStdin, Lines<BufReader<ChildStderr>>) {
+    home.file(
+        "more.jsonl",
+        r#"{"author":"ben","id":"b1","text":"Another text."}"#,
+    );
+    let arguments = ["import", "-", "--format", "jsonl", "--verbose"];
+    let (mut first, mut said) = start(home, &arguments, Stdio::piped());
+    let mut input = first.stdin.take().unwrap();
+    input.write_all(documents().as_bytes()).unwrap();
+    assert_eq!(stored(&said.next().unwrap().unwrap()), Some(500));
+    (first, input, said)
+}
+
 fn failure(output: &Output) -> serde_json::Value {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let object = stderr.lines().find(|line| line.starts_with('{')).unwrap();
@@ -189,17 +204,7 @@ fn failure(output: &Output) -> serde_json::Value {
 #[test]
 fn of_two_imports_one_waits() {
     let home = Home::new();
-    home.file(
-        "more.jsonl",
-        r#"{"author":"ben","id":"b1","text":"Another text."}"#,
-    );
-    let arguments = ["import", "-", "--format", "jsonl", "--verbose"];
-    let (mut first, mut said) = start(&home, &arguments, Stdio::piped());
-    // As long as its input lasts, the first one is at work.
-    let mut input = first.stdin.take().unwrap();
-    let lines = documents();
-    input.write_all(lines.as_bytes()).unwrap();
-    assert_eq!(stored(&said.next().unwrap().unwrap()), Some(500));
+    let (mut first, input, said) = importing(&home);
 
     let refused = home
         .command(&["import", "more.jsonl", "--no-wait", "--json"])
@@ -229,15 +234,7 @@ fn of_two_imports_one_waits() {
 #[test]
 fn one_that_waits_goes_on_when_the_other_is_killed() {
     let home = Home::new();
-    home.file(
-        "more.jsonl",
-        r#"{"author":"ben","id":"b1","text":"Another text."}"#,
-    );
-    let arguments = ["import", "-", "--format", "jsonl", "--verbose"];
-    let (mut first, mut said) = start(&home, &arguments, Stdio::piped());
-    let mut input = first.stdin.take().unwrap();
-    input.write_all(documents().as_bytes()).unwrap();
-    assert_eq!(stored(&said.next().unwrap().unwrap()), Some(500));
+    let (mut first, _input, _said) = importing(&home);
     let (mut second, mut waits) = start(&home, &["import", "more.jsonl"], Stdio::null());
     assert!(waits.next().unwrap().unwrap().starts_with("waiting"));
     first.kill().unwrap();

@@ -8,15 +8,15 @@ fn people_read_a_list() {
     snapshot!(home.run(&["search", "blackbird and beans", "--author", "ana", "-k", "2"]), @"
     exit: 0
     --- stdout
-    1. Beans  2019-05-02, a2, score 0.3964
+    1. Beans  2019-05-02, a2 in letters.jsonl, score 0.3964
        The beans are up, all but the row by the gate. Rain again this morning. The blackbird has three young ones and no manners at all.
-    2. The garden  2019-03-01, a1, score 0.3814
+    2. The garden  2019-03-01, a1 in letters.jsonl, score 0.3814
        The garden is full of rain. I planted beans along the wall and the blackbird watched me do it. Nothing is up yet, but the beans will come.
     ");
     snapshot!(home.run(&["search", "roof", "--author", "ben", "--explain", "-k", "1"]), @"
     exit: 0
     --- stdout
-    1. Roof  ben-3, score 0.0859
+    1. Roof  ben-3 in letters.jsonl, score 0.0859
        The roof is mended. The committee thanks everybody who held a ladder.
        roof: 0.0859 × 1  (tf 2, in 3 of 3 documents, idf 0.1335)
        length 9 terms, on average 10.0
@@ -34,14 +34,14 @@ fn a_result_is_opened_in_its_document() {
     snapshot!(open(&["--open"]), @"
     exit: 0
     --- stdout
-    1. A bridge  2019-09-10, a3, score 1.1075
+    1. A bridge  2019-09-10, a3 in letters.jsonl, score 1.1075
       A bridge
       We walked to the old bridge and back, nine miles, with bread and cheese. The river was low and brown and the bridge stood there like a cow.
     ");
     snapshot!(open(&["--open", "--ranking", "snippet"]), @"
     exit: 0
     --- stdout
-    1. A bridge  2019-09-10, a3, snippet 0, score 0.2242
+    1. A bridge  2019-09-10, a3, snippet 0 in letters.jsonl, score 0.2242
     │ A bridge
     │ We walked to the old bridge and back, nine miles, with bread and cheese. The river was low and brown and the bridge stood there like a cow.
     ");

@@ -13,4 +13,6 @@ mod segment;
 #[cfg(test)]
 mod sketch;
 #[cfg(test)]
+mod tantivy_oracle;
+#[cfg(test)]
 mod walk;

@@ -1,6 +1,8 @@
-use idiolect_core::{Before, Document, Encoder, ImmediateContext, Ranked};
+use std::collections::HashSet;
+
+use idiolect_core::{Before, Document, Encoder, ImmediateContext, Ranked, Ranking};
 use idiolect_pipeline::{PastPassages, PastWords, past_passages};
-use idiolect_retrieval::{MemoryPast, Past, Query, diverse};
+use idiolect_retrieval::{Earlier, MemoryPast, Past, Query, Walk, diverse};
 use rayon::prelude::*;
 
 use super::order::InOrder;
@@ -67,8 +69,8 @@ struct Maker<'a> {
 
 impl Maker<'_> {
     fn author(&self, author: &str, order: &InOrder) -> Result<Vec<Example>, DataError> {
-        let dense = self.encoder.filter(|_| self.options.ranking.is_dense());
-        let all = MemoryPast::new(author, &order.documents, &Before::Now, dense)?;
+        let drawn = self.drawn(author, order);
+        let rankings = self.rankings(author, order, &drawn)?;
         let mut snippets: Vec<Vec<Embedded>> = Vec::new();
         if let Some(encoder) = self.encoder {
             for document in &order.documents {
@@ -79,20 +81,20 @@ impl Maker<'_> {
         let mut words = PastWords::default();
         let mut counted = 0;
         let mut examples = Vec::new();
-        for target in self.drawn(author, order) {
+        for target in drawn {
             for document in &order.documents[counted..order.earlier[target]] {
                 words.add(&document.content());
             }
             counted = order.earlier[target];
             let document = &order.documents[target];
-            let past = all.at(&Before::Document(document.id.clone()))?;
+            let ranked = self.rank(document, target, order, &rankings)?;
             let keywords_ind = words.keywords(&self.survey.idf);
             let snippets = Snippets {
                 past: &order.documents[..counted],
                 embedded: &snippets,
                 target,
             };
-            examples.push(self.example(author, document, &past, keywords_ind, &snippets)?);
+            examples.push(self.example(author, document, &ranked, keywords_ind, &snippets));
         }
         Ok(examples)
     }
@@ -115,18 +117,17 @@ impl Maker<'_> {
         &self,
         author: &str,
         document: &Document,
-        past: &dyn Past,
+        ranked: &[Ranked],
         keywords_ind: Vec<String>,
         snippets: &Snippets<'_>,
-    ) -> Result<Example, DataError> {
+    ) -> Example {
         let target = document.content().into_owned();
         let context = ImmediateContext::of(&target);
-        let ranked = self.rank(context.as_str(), past)?;
-        let mut kept = past_passages(&ranked);
-        let summary = summary_label(snippets.of_target(), &snippets.shown(&ranked, &kept));
+        let mut kept = past_passages(ranked);
+        let summary = summary_label(snippets.of_target(), &snippets.shown(ranked, &kept));
         let keyword_label = keyword_label(&target, &kept.text, &self.survey.idf, self.alike);
         kept.entries.retain(|entry| entry.kept);
-        Ok(Example {
+        Example {
             id: format!("{author}/{}", document.id),
             author: author.to_owned(),
             document: document.id.clone(),
@@ -140,14 +141,76 @@ impl Maker<'_> {
             keywords_ind,
             target,
             half: Half::of(author),
+        }
+    }
+
+    /// All that an author's documents are ranked with.
+    fn rankings(
+        &self,
+        author: &str,
+        order: &InOrder,
+        drawn: &[usize],
+    ) -> Result<Rankings, DataError> {
+        let options = self.options;
+        Ok(match options.ranking {
+            Ranking::None => Rankings::None,
+            Ranking::DocBm25 => {
+                let ids: HashSet<&str> = drawn
+                    .iter()
+                    .map(|&target| order.documents[target].id.as_str())
+                    .collect();
+                let mut found = vec![Vec::new(); order.documents.len()];
+                Walk::new(options.bm25).author(
+                    &order.documents,
+                    options.ranked,
+                    &mut |document| match ids.contains(document.id.as_str()) {
+                        true => ImmediateContext::of(&document.content())
+                            .as_str()
+                            .to_owned()
+                            .into(),
+                        false => "".into(),
+                    },
+                    &mut |at, earlier| found[at] = earlier.to_vec(),
+                );
+                Rankings::Walked(found)
+            }
+            _ => {
+                let dense = self.encoder.filter(|_| options.ranking.is_dense());
+                let all = MemoryPast::new(author, &order.documents, &Before::Now, dense)?;
+                Rankings::Asked(all)
+            }
         })
     }
 
-    fn rank(&self, context: &str, past: &dyn Past) -> Result<Vec<Ranked>, DataError> {
+    fn rank(
+        &self,
+        document: &Document,
+        target: usize,
+        order: &InOrder,
+        rankings: &Rankings,
+    ) -> Result<Vec<Ranked>, DataError> {
+        let ranked = match rankings {
+            Rankings::None => Vec::new(),
+            Rankings::Walked(found) => found[target]
+                .iter()
+                .zip(1..)
+                .map(|(earlier, rank)| earlier.ranked(rank, &order.documents))
+                .collect(),
+            Rankings::Asked(all) => {
+                let past = all.at(&Before::Document(document.id.clone()))?;
+                self.ask(&ImmediateContext::of(&document.content()), &past)?
+            }
+        };
+        Ok(if self.options.diverse {
+            diverse(ranked)
+        } else {
+            ranked
+        })
+    }
+
+    fn ask(&self, context: &ImmediateContext, past: &MemoryPast) -> Result<Vec<Ranked>, DataError> {
         let options = self.options;
-        if options.ranking == idiolect_core::Ranking::None {
-            return Ok(Vec::new());
-        }
+        let context = context.as_str();
         let vector = match self.encoder.filter(|_| options.ranking.is_dense()) {
             Some(encoder) => encoder.embed(&[context]).map_err(DataError::Encoder)?.pop(),
             None => None,
@@ -156,13 +219,17 @@ impl Maker<'_> {
             text: context,
             vector: vector.as_deref(),
         };
-        let ranked = past.rank(&query, options.ranking, &options.bm25, options.ranked)?;
-        Ok(if options.diverse {
-            diverse(ranked)
-        } else {
-            ranked
-        })
+        Ok(past.rank(&query, options.ranking, &options.bm25, options.ranked)?)
     }
+}
+
+/// How the documents of one author are ranked for each other.
+enum Rankings {
+    None,
+    /// By place of the document: what was found before it, in one walk through all of them.
+    Walked(Vec<Vec<Earlier>>),
+    /// Each asks by itself.
+    Asked(MemoryPast),
 }
 
 /// The embedded snippets that a summary label is made of.

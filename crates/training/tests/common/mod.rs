@@ -1,8 +1,11 @@
 //! Runs of the training loop on the golden models.
 
-use std::{ops::ControlFlow, path::Path};
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
 
-use idiolect_models::{Parameters, folder::read_config};
+use idiolect_models::{Config, Parameters, folder::read_config};
 use idiolect_training::fit::{
     Features, Metric, OptimizerKind, Outcome, Run, Schedule, TaskData, TrainOptions, train,
 };
@@ -21,7 +24,7 @@ fn ids(value: &Value) -> Vec<u32> {
         .collect()
 }
 
-pub(crate) fn task(rows: &Value) -> TaskData {
+fn task(rows: &Value) -> TaskData {
     let inputs = rows["input_ids"].as_array().unwrap();
     let labels = rows["labels"].as_array().unwrap();
     TaskData {
@@ -53,6 +56,40 @@ pub(crate) fn options(optimizer: OptimizerKind, lr: f64, steps: u64) -> TrainOpt
     }
 }
 
+/// A golden folder's model before a run, and its four pairs.
+pub(crate) struct Golden {
+    pub(crate) config: Config,
+    pub(crate) tasks: [TaskData; 1],
+    file: PathBuf,
+    bytes: Vec<u8>,
+}
+
+impl Golden {
+    pub(crate) fn read(folder: &Path) -> Self {
+        let golden: Value =
+            serde_json::from_slice(&fs_err::read(folder.join("golden.json")).unwrap()).unwrap();
+        let file = folder.join("model.safetensors");
+        Self {
+            config: read_config(folder).unwrap(),
+            tasks: [task(&golden["training"])],
+            bytes: fs_err::read(&file).unwrap(),
+            file,
+        }
+    }
+
+    pub(crate) fn run<'a>(&'a self, out: &'a Path, resume: bool) -> Run<'a> {
+        let device = idiolect_models::device("cpu").unwrap();
+        Run {
+            config: &self.config,
+            parameters: Parameters::from_safetensors(&self.bytes, &self.file, &device).unwrap(),
+            tasks: &self.tasks,
+            validation: &[],
+            out,
+            resume,
+        }
+    }
+}
+
 /// Trains a golden folder's model on its four pairs; the losses before each update and the norm of
 /// the first gradient.
 pub(crate) fn losses(
@@ -62,22 +99,10 @@ pub(crate) fn losses(
 ) -> (Vec<f64>, f64) {
     let out = tempfile::tempdir().unwrap();
     let device = idiolect_models::device("cpu").unwrap();
-    let config = read_config(folder).unwrap();
-    let golden: Value =
-        serde_json::from_slice(&fs_err::read(folder.join("golden.json")).unwrap()).unwrap();
-    let tasks = [task(&golden["training"])];
+    let golden = Golden::read(folder);
     let (mut losses, mut first_norm) = (Vec::new(), 0.0);
     let mut go = |resume: bool, stop: Option<u64>| {
-        let file = folder.join("model.safetensors");
-        let bytes = fs_err::read(&file).unwrap();
-        let mut run = Run {
-            config: &config,
-            parameters: Parameters::from_safetensors(&bytes, &file, &device).unwrap(),
-            tasks: &tasks,
-            validation: &[],
-            out: out.path(),
-            resume,
-        };
+        let mut run = golden.run(out.path(), resume);
         train(&mut run, options, &device, &mut |metric| {
             if let Metric::Step {
                 step,

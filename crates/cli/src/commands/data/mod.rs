@@ -48,6 +48,21 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     }
 }
 
+/// The manifest of training data; it is written last, so data without one are not complete.
+pub(crate) fn manifest(folder: &Path) -> anyhow::Result<PathBuf> {
+    let path = folder.join("manifest.json");
+    if path.exists() {
+        return Ok(path);
+    }
+    let shown = folder.display();
+    Err(Failure::new(
+        "no_data",
+        format!("`{shown}` holds no complete training data"),
+    )
+    .hint("`idiolect data build --out DIR` makes them")
+    .into())
+}
+
 /// Which documents become examples; the same options divide the authors in the same way.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Examples")]

@@ -8,7 +8,6 @@ use serde_json::{Map, Value};
 
 use crate::Status;
 use crate::context::Context;
-use crate::failure::Failure;
 use crate::files;
 use crate::printer::counted;
 
@@ -39,15 +38,7 @@ struct Stats {
 
 pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     let folder = &arguments.folder;
-    if !folder.join("manifest.json").exists() {
-        let shown = folder.display();
-        return Err(Failure::new(
-            "no_data",
-            format!("`{shown}` holds no complete training data"),
-        )
-        .hint("`idiolect data build --out DIR` makes them")
-        .into());
-    }
+    super::manifest(folder)?;
     let mut object = Map::new();
     for split in Split::ALL {
         let stats = stats(&folder.join(format!("{}.jsonl.zst", split.name())))?;

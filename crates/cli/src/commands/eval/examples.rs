@@ -8,6 +8,7 @@ use idiolect_training::examples::{BuildOptions, Example, Split, build_examples, 
 use idiolect_training::labels::Alike;
 use serde::Deserialize;
 
+use crate::commands::data;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
@@ -66,16 +67,7 @@ struct Manifest {
 }
 
 fn manifest(folder: &Path) -> anyhow::Result<Manifest> {
-    let path = folder.join("manifest.json");
-    if !path.exists() {
-        let shown = folder.display();
-        return Err(Failure::new(
-            "no_data",
-            format!("`{shown}` holds no complete training data"),
-        )
-        .hint("`idiolect data build --out DIR` makes them")
-        .into());
-    }
+    let path = data::manifest(folder)?;
     Ok(serde_json::from_str(&files::text(&path)?)?)
 }
 

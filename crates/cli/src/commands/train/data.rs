@@ -11,6 +11,7 @@ use idiolect_training::pairs::Pair;
 use serde::Deserialize;
 
 use super::recipe::{Recipe, Summaries};
+use crate::commands::data::manifest;
 use crate::failure::Failure;
 use crate::files;
 
@@ -49,15 +50,7 @@ impl Data {
         featurizer: &Featurizer<'_>,
         writer: Option<&Seq2Seq>,
     ) -> anyhow::Result<Self> {
-        if !folder.join("manifest.json").exists() {
-            let shown = folder.display();
-            return Err(Failure::new(
-                "no_data",
-                format!("`{shown}` holds no complete training data"),
-            )
-            .hint("`idiolect data build --out DIR` makes them")
-            .into());
-        }
+        manifest(folder)?;
         let examples: Vec<Example> = read(&folder.join("train.jsonl.zst"))?;
         let mut tasks = Vec::new();
         for (&task, &rate) in &recipe.tasks {
