@@ -109,7 +109,7 @@ pub struct Timings {
     pub retrieve: f64,
     /// Joining and cutting the ranked entries.
     pub rank: f64,
-    /// The summary.
+    /// The summary; it may be made while the key words are, so that the two overlap.
     pub summarize: f64,
     /// The key words.
     pub synthesize: f64,

@@ -1,4 +1,5 @@
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 use std::time::Instant;
 
 use idiolect_core::{Encoder, Entry, ImmediateContext, Ranked, Ranking, Timings, Trace};
@@ -39,7 +40,7 @@ pub fn carry_out(
     let begun = Instant::now();
     let written = generate(stages.generator, &plan.input, request, on_text)?;
     let mut timings = plan.timings;
-    let planned = timings.retrieve + timings.rank + timings.summarize + timings.synthesize;
+    let planned = timings.total;
     timings.generate = milliseconds(begun, Instant::now());
     timings.first_token =
         planned + milliseconds(begun, written.first_token.unwrap_or_else(Instant::now));
@@ -85,7 +86,7 @@ pub struct Plan {
     pub input: Fitted,
     /// Which encoder compared passages.
     pub encoder: Option<String>,
-    /// Of the stages so far.
+    /// Of the stages so far; `total` is what all of them took together.
     pub timings: Timings,
 }
 
@@ -94,6 +95,7 @@ pub struct Plan {
 /// # Errors
 /// As [`personalize`].
 pub fn plan(request: &Request, past: &dyn Past, stages: &Stages<'_>) -> Result<Plan, Error> {
+    let begun = Instant::now();
     let mut timings = Timings::default();
     let limits = &request.limits;
     let context = request.immediate_context()?;
@@ -102,27 +104,25 @@ pub fn plan(request: &Request, past: &dyn Past, stages: &Stages<'_>) -> Result<P
         retrieve(request, past, stages.encoder)
     })?;
     let kept = timed(&mut timings.rank, || past_passages(&ranked));
-    let summary = timed(&mut timings.summarize, || {
-        summarize(
-            request.summary,
-            stages.summarizer,
-            &context,
-            &kept.text,
-            limits,
-        )
-    })?;
-    let keywords = timed(&mut timings.synthesize, || {
-        synthesize(
-            request.keywords,
-            stages.synthesizer,
-            &context,
-            past,
-            &kept.text,
-            limits,
-        )
-    })?;
+    // Neither reads what the other says (paper §4.3, §4.4).
+    let (summary, keywords) = both(
+        || {
+            timed(&mut timings.summarize, || {
+                let model = stages.summarizer;
+                summarize(request.summary, model, &context, &kept.text, limits)
+            })
+        },
+        || {
+            timed(&mut timings.synthesize, || {
+                let model = stages.synthesizer;
+                synthesize(request.keywords, model, &context, past, &kept.text, limits)
+            })
+        },
+    );
+    let (summary, keywords) = (summary?, keywords?);
     let prompt = Prompt::generation(context.as_str(), &summary, &keywords, &kept.text);
     let input = prompt.fit_to(stages.generator, limits.input_tokens)?;
+    timings.total = milliseconds(begun, Instant::now());
 
     Ok(Plan {
         author: past.author().to_owned(),
@@ -176,6 +176,21 @@ fn retrieve(
         diverse(ranked)
     } else {
         ranked
+    })
+}
+
+/// Does both, side by side unless everything is to run on one thread.
+fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
+    if rayon::current_num_threads() == 1 {
+        return (one(), other());
+    }
+    std::thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        (
+            one.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            other,
+        )
     })
 }
 

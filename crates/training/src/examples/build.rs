@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use idiolect_core::{Before, Document, Encoder, ImmediateContext, Ranked, Ranking};
 use idiolect_pipeline::{PastPassages, PastWords, past_passages};
@@ -155,20 +155,19 @@ impl Maker<'_> {
         Ok(match options.ranking {
             Ranking::None => Rankings::None,
             Ranking::DocBm25 => {
-                let ids: HashSet<&str> = drawn
+                let contexts: HashMap<&str, ImmediateContext> = drawn
                     .iter()
-                    .map(|&target| order.documents[target].id.as_str())
+                    .map(|&target| &order.documents[target])
+                    .map(|document| (&*document.id, ImmediateContext::of(&document.content())))
                     .collect();
                 let mut found = vec![Vec::new(); order.documents.len()];
                 Walk::new(options.bm25).author(
                     &order.documents,
                     options.ranked,
-                    &mut |document| match ids.contains(document.id.as_str()) {
-                        true => ImmediateContext::of(&document.content())
-                            .as_str()
-                            .to_owned()
-                            .into(),
-                        false => "".into(),
+                    &mut |document| {
+                        let context = contexts.get(&*document.id);
+                        let text = context.map_or("", ImmediateContext::as_str);
+                        text.to_owned().into()
                     },
                     &mut |at, earlier| found[at] = earlier.to_vec(),
                 );
