@@ -42,11 +42,13 @@ pub(crate) struct Stage {
     /// Whether novels are authors too, their scenes documents, and long general documents make
     /// pairs for author distinction.
     general: bool,
+    /// Share of the paper's examples that begin with a few words only, as people's drafts do.
+    short_starts: f64,
     /// Rates of generation, pre-training, summary, general summary, key words, distinction.
     rates: [f64; 6],
 }
 
-pub(crate) const STAGES: [Stage; 2] = [
+pub(crate) const STAGES: [Stage; 3] = [
     Stage {
         name: "tasks",
         after: "long",
@@ -54,6 +56,7 @@ pub(crate) const STAGES: [Stage; 2] = [
         lr: 0.01,
         seed: 2,
         general: false,
+        short_starts: 0.0,
         rates: [0.25, 0.4, 0.05, 0.03, 0.06, 0.5],
     },
     Stage {
@@ -63,7 +66,18 @@ pub(crate) const STAGES: [Stage; 2] = [
         lr: 0.006,
         seed: 3,
         general: true,
+        short_starts: 0.0,
         rates: [0.5, 0.2, 0.06, 0.03, 0.08, 0.3],
+    },
+    Stage {
+        name: "starts",
+        after: "voices",
+        steps: 900,
+        lr: 0.004,
+        seed: 4,
+        general: true,
+        short_starts: 0.6,
+        rates: [0.6, 0.15, 0.08, 0.01, 0.1, 0.1],
     },
 ];
 
@@ -155,9 +169,18 @@ fn tasks(
     let documents = featurizer(tokenizer, INPUT, TARGET);
     let answers = featurizer(tokenizer, INPUT, SUMMARY);
     for example in &examples {
-        generation.push(generation_of(example, &documents, &mut random));
-        summary.extend(answers.summary(example));
-        keywords.extend(answers.keywords(example, KEYWORDS));
+        let start = if random.random::<f64>() < stage.short_starts {
+            shorter(&example.immediate_context, &mut random)
+        } else {
+            &example.immediate_context
+        };
+        let started = Example {
+            immediate_context: start.to_owned(),
+            ..example.clone()
+        };
+        generation.push(generation_of(&started, &documents, &mut random));
+        summary.extend(answers.summary(&started));
+        keywords.extend(answers.keywords(&started, KEYWORDS));
     }
     let general = corpus::summaries(data)?
         .iter()
@@ -222,6 +245,19 @@ fn documents(authors: &[Author], name: &str) -> Vec<Document> {
         .find(|author| author.name == name)
         .map(|author| author.documents.clone())
         .unwrap_or_default()
+}
+
+/// The first words of a start: its title, if there is one, and some more.
+fn shorter<'a>(start: &'a str, random: &mut StdRng) -> &'a str {
+    let title = start.find('\n').map_or(0, |end| end + 1);
+    let ends: Vec<usize> = start[title..]
+        .match_indices(' ')
+        .map(|(at, _)| title + at)
+        .collect();
+    match ends.len() {
+        0 => start,
+        count => &start[..ends[random.random_range(0..count)]],
+    }
 }
 
 /// Generation with a summary and key words that are as imperfect as the model's own will be: label

@@ -223,11 +223,12 @@ fn known(connection: &Connection, id: i64) -> Result<(), Error> {
 /// The key of a source, written down as imported now.
 ///
 /// # Errors
-/// [`Error::ExcludedSource`] where it, or one of the same bytes, is to be kept out.
+/// [`Error::ExcludedSource`] where it, one of the same bytes, or the folder it lies in is to be kept out.
 pub(crate) fn upsert(connection: &Connection, source: &Source) -> Result<i64, Error> {
     let excluded = connection
         .prepare_cached(
-            "SELECT location FROM sources WHERE excluded AND (location = ?1 OR content_hash = ?2)",
+            "SELECT location FROM sources WHERE excluded AND (location = ?1 OR content_hash = ?2
+               OR substr(?1, 1, length(location) + 1) IN (location || '/', location || '\\'))",
         )?
         .query_row(params![source.location, source.content_hash], |row| {
             row.get(0)

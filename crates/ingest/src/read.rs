@@ -36,8 +36,12 @@ pub fn read(
     if metadata.is_dir() {
         folder(path, &mut sink)?;
     } else {
-        let id = path.file_name().unwrap_or(path.as_os_str());
-        let _ = file(path, &id.to_string_lossy(), &mut sink)?;
+        let inside = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy();
+        let parent = path.parent().unwrap_or(path);
+        let _ = file(path, &below(&name_of(parent), &inside), &mut sink)?;
     }
     Ok(sink.stats)
 }
@@ -75,6 +79,7 @@ fn folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Error> {
         .follow_links(false)
         .sort_by_file_name(Ord::cmp)
         .build();
+    let name = name_of(root);
     let mut found = false;
     for entry in walk {
         let flow = match entry {
@@ -88,7 +93,7 @@ fn folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Error> {
                 if kind.is_some_and(|kind| kind.is_symlink()) {
                     sink.put(None, Outcome::Skipped(SkipReason::Symlink))
                 } else if kind.is_some_and(|kind| kind.is_file()) {
-                    let id = relative(path, root);
+                    let id = below(&name, &relative(path, root));
                     file(path, &id, sink).unwrap_or_else(|error| match error {
                         // An empty note is nothing unusual in a folder of them.
                         Error::Empty { .. } if by_name(&id) == Some(Format::Markdown) => {
@@ -120,7 +125,32 @@ fn folder(root: &Path, sink: &mut Sink<'_>) -> Result<(), Error> {
     }
 }
 
-/// The path inside the folder with `/` between its parts: a note's id, the same on every system.
+/// A note's id: the name of its folder and its path inside that, so that the `index.md` of two folders
+/// are two notes.
+fn below(folder: &str, inside: &str) -> String {
+    if folder.is_empty() {
+        inside.to_owned()
+    } else {
+        format!("{folder}/{inside}")
+    }
+}
+
+/// A folder's own name; nothing where it has none, as `/`.
+fn name_of(folder: &Path) -> String {
+    let folder = if folder.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        folder
+    };
+    let whole = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    whole
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The path inside the folder with `/` between its parts, the same on every system.
 fn relative(path: &Path, root: &Path) -> String {
     let parts: Vec<_> = path
         .strip_prefix(root)

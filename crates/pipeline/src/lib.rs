@@ -48,7 +48,7 @@ mod request;
 mod stages;
 
 pub use error::Error;
-pub use past_passages::{PAST_CHARACTERS, PastPassages, past_passages};
+pub use past_passages::{PAST_CHARACTERS, PastPassages, past_passages, read_by_model};
 pub use past_words::{DocumentFrequencies, LEAST_IDF, PastWords};
 pub use personalize::{Plan, carry_out, personalize, plan};
 pub use prompt::{Fitted, Prompt, Source, Task, join_keywords, keywords_of};

@@ -1,5 +1,7 @@
 use idiolect_core::{Entry, Ranked, Reason, Span, truncate_graphemes};
 
+use crate::Source;
+
 /// How much of the past later stages see, in characters (paper §4.2).
 pub const PAST_CHARACTERS: usize = 2500;
 
@@ -59,6 +61,31 @@ pub fn past_passages(ranked: &[Ranked]) -> PastPassages {
     past
 }
 
+/// What a model read of the ranked entries, given its whole input: each of them that reached it, and
+/// whether as a whole. Past passages give way first where an input is too long, from their end.
+pub fn read_by_model<'a>(
+    entries: &'a [Entry],
+    past_passages: &str,
+    input: &str,
+) -> Vec<(&'a Entry, bool)> {
+    let prefix = format!("{} ", Source::PastPassages.prefix());
+    let read = input
+        .match_indices(&prefix)
+        .map(|(at, _)| &input[at + prefix.len()..])
+        .find(|rest| past_passages.starts_with(rest))
+        .map_or(0, str::len);
+    let mut start = 0;
+    let mut found = Vec::new();
+    for entry in entries.iter().filter(|entry| entry.kept) {
+        let end = start + entry.text.trim().len();
+        if start < read {
+            found.push((entry, end <= read));
+        }
+        start = end + BLANK_LINE.len();
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -106,6 +133,24 @@ mod tests {
         assert_eq!(past.shown[0], 11..17);
         assert_eq!(past.shown[3].len(), 2 * (2500 - 6 - 2 - 2400 - 2));
         assert!(past.shown[4].is_empty());
+    }
+
+    #[test]
+    fn what_the_model_read_of_them() {
+        let texts = ["One past passages: two.".to_owned(), "Three.\n".to_owned()];
+        let past = past_passages(&ranked(&texts));
+        let read = |characters: usize| -> Vec<(usize, bool)> {
+            let input = format!("Do. past passages: {}", &past.text[..characters]);
+            read_by_model(&past.entries, &past.text, &input)
+                .into_iter()
+                .map(|(entry, whole)| (entry.rank, whole))
+                .collect()
+        };
+        assert_eq!(read(past.text.len()), [(1, true), (2, true)]);
+        assert_eq!(read(past.text.len() - 1), [(1, true), (2, false)]);
+        assert_eq!(read(23), [(1, true)]);
+        assert_eq!(read(20), [(1, false)]);
+        assert_eq!(read_by_model(&past.entries, &past.text, "Do."), []);
     }
 
     #[test]

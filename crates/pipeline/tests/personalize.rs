@@ -113,7 +113,9 @@ fn a_trace_holds_everything() {
     ];
     assert!(stages.iter().all(|&time| time > 0.0), "{times:?}");
     assert!(times.first_token > 0.0 && times.first_token <= times.total);
-    assert!(stages.iter().sum::<f64>() <= times.total);
+    // Summary and key words may be made side by side.
+    let overlap = times.summarize.min(times.synthesize);
+    assert!(stages.iter().sum::<f64>() - overlap <= times.total);
 
     let json = serde_json::to_string(&trace).unwrap();
     assert_eq!(serde_json::from_str::<Trace>(&json).unwrap(), trace);

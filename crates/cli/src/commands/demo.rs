@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use idiolect_archive::{Archive, Source};
 use idiolect_core::{Before, Document, Trace, first_characters};
 use idiolect_ingest::{Item, Options, read_from};
-use idiolect_pipeline::{Plan, Request, Stages, carry_out, personalize, plan};
+use idiolect_pipeline::{Plan, Request, Stages, carry_out, personalize, plan, read_by_model};
 use idiolect_retrieval::Past;
 use serde::Serialize;
 
@@ -188,7 +188,8 @@ impl Show<'_> {
         let Some(printer) = self.printer() else {
             return Ok(());
         };
-        for entry in plan.entries.iter().filter(|entry| entry.kept) {
+        let read = read_by_model(&plan.entries, &plan.past_passages, &plan.input.text);
+        for (entry, _) in read {
             let title = entry.title.as_deref().unwrap_or("(no title)");
             printer.line(format_args!(
                 "{}. {title}  {DIM}score {:.2}{DIM:#}\n   {}",
@@ -197,11 +198,13 @@ impl Show<'_> {
                 excerpt(&entry.text)
             ))?;
         }
-        printer.line(format_args!("\n{BOLD}Summary{BOLD:#}\n{}", plan.summary))?;
-        printer.line(format_args!(
-            "\n{BOLD}Key words{BOLD:#}\n{}",
-            plan.keywords.join(", ")
-        ))?;
+        for (heading, text) in [
+            ("Summary", plan.summary.clone()),
+            ("Key words", plan.keywords.join(", ")),
+        ] {
+            let text = if text.is_empty() { "(none)" } else { &text };
+            printer.line(format_args!("\n{BOLD}{heading}{BOLD:#}\n{text}"))?;
+        }
         Ok(())
     }
 

@@ -145,6 +145,12 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     report.dry_run = arguments.dry_run;
     report.seconds = begun.elapsed().as_secs_f64();
     print(arguments, &report, &mut context.printer)?;
+    if report.skipped.get("other_sender") == Some(&report.read) {
+        context.printer.note(format_args!(
+            "none of these mails is from {}: is that the address they were sent from?",
+            arguments.me.join(" or ")
+        ));
+    }
     Ok(match (report.interrupted, report.read) {
         (true, _) => Status::Interrupted,
         (false, 0) => Status::Nothing,

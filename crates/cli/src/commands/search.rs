@@ -98,8 +98,8 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     found.truncate(wanted);
     if found.is_empty() {
         context.printer.note(format_args!(
-            "nothing found in {} documents of `{}`",
-            past.documents(),
+            "nothing found in {} of `{}`",
+            counted(past.documents(), "document"),
             past.author()
         ));
         return Ok(Status::Nothing);

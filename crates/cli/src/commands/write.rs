@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use idiolect_archive::require_encoder;
 use idiolect_core::{
-    Before, Encoder, Entry, FinishReason, ImmediateContext, KeywordSource, Ranking, Reason,
-    SummarySource, Trace,
+    Before, Encoder, Entry, FinishReason, ImmediateContext, KeywordSource, Ranking, SummarySource,
+    Trace,
 };
 use idiolect_models::{Decoding, EarlyStopping, Strategy};
-use idiolect_pipeline::{Request, Stages, personalize, plan};
+use idiolect_pipeline::{Request, Stages, personalize, plan, read_by_model};
 use idiolect_retrieval::{MemoryPast, Past};
 use serde::Serialize;
 
@@ -275,30 +275,33 @@ fn show_sources(printer: &Printer, trace: &Trace) {
     printer.note(format_args!(
         "\n{BOLD}Past passages given to the model{BOLD:#}"
     ));
-    for entry in &trace.entries {
-        let fate = match entry.reason {
-            Reason::Whole => "given whole",
-            Reason::Shortened => "its beginning given",
-            Reason::Blank => continue,
-            Reason::BeyondLimit => {
-                let rest = trace.entries.len() + 1 - entry.rank;
-                printer.note(format_args!(
-                    "and {rest} more that did not fit into 2,500 characters"
-                ));
-                return;
-            }
-        };
+    let read = read_by_model(&trace.entries, &trace.past_passages, &trace.prompt);
+    if read.is_empty() {
+        printer.note("(none)");
+    }
+    for &(entry, whole) in &read {
         let title = entry.title.as_deref().unwrap_or("(no title)");
         let date = entry
             .date
             .map(|date| format!("{}, ", day(date)))
             .unwrap_or_default();
+        let fate = if whole {
+            "given whole"
+        } else {
+            "its beginning given"
+        };
         printer.note(format_args!(
             "{}. {title}  {DIM}{date}{}, score {:.4}, {fate}{DIM:#}\n   {}",
             entry.rank,
             entry.document,
             entry.score,
             excerpt(&entry.text)
+        ));
+    }
+    let rest = trace.entries.len() - read.len();
+    if rest > 0 {
+        printer.note(format_args!(
+            "and {rest} more that did not fit into what the model reads"
         ));
     }
     if !trace.summary.is_empty() {

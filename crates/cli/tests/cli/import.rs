@@ -119,6 +119,60 @@ fn notes_come_from_folders() {
 }
 
 #[test]
+fn notes_of_one_name_in_two_folders_are_two() {
+    let home = Home::new();
+    home.file("garden/index.md", "Herons stood in the beans.\n");
+    home.file("work/index.md", "The minutes are late again.\n");
+    snapshot!(home.run(&["import", "garden", "work", "--author", "ana"]), @"
+    exit: 0
+    --- stdout
+    2 read in [TIME] s
+    2 added, 0 updated, 0 unchanged: 1 author, 2 new snippets
+    ");
+    // One of them by itself is the same note.
+    snapshot!(home.run(&["import", "work/index.md", "--author", "ana"]), @"
+    exit: 0
+    --- stdout
+    1 read in [TIME] s
+    0 added, 0 updated, 1 unchanged: 1 author, 0 new snippets
+    ");
+}
+
+#[test]
+fn nothing_below_an_excluded_folder_is_imported() {
+    let home = Home::new();
+    home.file("notes/one.md", "Not for the archive.\n");
+    home.stdout(&["import", "notes", "--author", "ana"]);
+    home.stdout(&["sources", "exclude", "1", "--yes"]);
+    let refused = home
+        .command(&["import", "notes/one.md", "--author", "ana", "--json"])
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("excluded"));
+    let exported = home.command(&["export"]).output().unwrap();
+    assert!(exported.stdout.is_empty());
+}
+
+#[test]
+fn whoever_gives_another_address_is_told() {
+    let home = Home::new();
+    home.file(
+        "mail.mbox",
+        "From a Thu Jan  2 10:00:00 2020\nFrom: Ana <ana@example.org>\nDate: Thu, 2 Jan 2020 10:00:00 +0000\n\nThe beans are up.\n",
+    );
+    snapshot!(home.run(&["import", "mail.mbox", "--me", "anna@example.org"]), @"
+    exit: 0
+    --- stdout
+    1 read in [TIME] s
+    0 added, 0 updated, 0 unchanged: 0 authors, 0 new snippets
+    1 skipped: other sender
+    --- stderr
+    none of these mails is from anna@example.org: is that the address they were sent from?
+    ");
+}
+
+#[test]
 fn authors_are_not_changed_by_a_setting() {
     let home = Home::new();
     home.file("letters.jsonl", LETTERS);

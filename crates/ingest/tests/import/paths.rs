@@ -61,7 +61,11 @@ fn a_folder_gives_what_it_holds_in_the_order_of_names() {
         .iter()
         .map(|document| document.id.as_str())
         .collect();
-    assert_eq!(ids, ["a/Deep Note.md", "f.MD"]);
+    let name = root.file_name().unwrap().to_string_lossy();
+    assert_eq!(
+        ids,
+        [format!("{name}/a/Deep Note.md"), format!("{name}/f.MD")]
+    );
     assert_eq!(import.stats.files, 3);
 }
 

@@ -15,6 +15,12 @@ const FORCED_TOKENS: usize = 1024;
 /// tokenized whole.
 const CHARACTERS_A_TOKEN: usize = 16;
 
+/// Of the tokens that may be written, one in so many, the last ones, are held back until their
+/// sentence ends, so that a text that is cut for its length does not stop in the middle of one.
+const HELD_BACK_ONE_IN: usize = 4;
+/// But no more than these: whoever reads along does not want to wait.
+const MOST_HELD_BACK: usize = 64;
+
 /// What the generator wrote.
 pub(crate) struct Written {
     /// What was given to `on_text`, as a whole.
@@ -68,16 +74,25 @@ pub(crate) fn generate(
             .max(least(words))
             .min(decoding.max_tokens);
     }
+    let held_from =
+        decoding.max_tokens - (decoding.max_tokens / HELD_BACK_ONE_IN).min(MOST_HELD_BACK);
+    let mut held = String::new();
+    // Whether what was handed out ends with a sentence.
+    let mut whole_sentence = false;
     let mut ended = None;
     let generated = model.generate(&input.ids, &forced, &decoding, &mut |id| {
         written.tokens += 1;
         written.first_token.get_or_insert_with(Instant::now);
-        let piece = stream.push(id);
-        written.text.push_str(&piece);
-        if !piece.is_empty() && on_text(&piece).is_break() {
-            ended = Some(FinishReason::Interrupted);
-        } else if let Some(words) = request.words {
+        held.push_str(&stream.push(id));
+        if let Some(words) = request.words {
             ended = reached(&stream.text, words);
+        }
+        let may_be_cut = written.tokens > held_from;
+        if !held.is_empty() && (!may_be_cut || ends_sentence(&stream.text)) {
+            whole_sentence = ends_sentence(&stream.text);
+            if written.hand_out(&mut held, on_text).is_break() {
+                ended = Some(FinishReason::Interrupted);
+            }
         }
         match ended {
             Some(_) => ControlFlow::Break(()),
@@ -85,7 +100,23 @@ pub(crate) fn generate(
         }
     })?;
     written.finish_reason = ended.unwrap_or(generated.finish_reason);
+    let cut = written.finish_reason == FinishReason::Length && whole_sentence;
+    if !held.is_empty() && !cut && written.hand_out(&mut held, on_text).is_break() {
+        written.finish_reason = FinishReason::Interrupted;
+    }
     Ok(written)
+}
+
+impl Written {
+    fn hand_out(
+        &mut self,
+        held: &mut String,
+        on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
+        let piece = std::mem::take(held);
+        self.text.push_str(&piece);
+        on_text(&piece)
+    }
 }
 
 /// Turns tokens into text as they come.
@@ -133,13 +164,17 @@ fn least(words: usize) -> usize {
     words - words / 8
 }
 
+/// Words of a long sentence.
+const LONG_SENTENCE: usize = 30;
+
 /// Whether a text of about `words` words should end here: at the end of a sentence once it is
-/// nearly long enough, or in any case at half as many again.
+/// nearly long enough, or in any case when half as many words more did not end one, and at least
+/// the words of a long sentence.
 fn reached(text: &str, words: usize) -> Option<FinishReason> {
     let count = text.split_whitespace().count();
     if count >= least(words) && ends_sentence(text) {
         Some(FinishReason::Stop)
-    } else if count > words + words / 2 {
+    } else if count > words + (words / 2).max(LONG_SENTENCE) {
         Some(FinishReason::Length)
     } else {
         None
@@ -209,6 +244,11 @@ mod tests {
             reached("“One two three four five six seven!”", 8),
             Some(FinishReason::Stop)
         );
-        assert_eq!(reached(&"word ".repeat(13), 8), Some(FinishReason::Length));
+        assert_eq!(reached(&"word ".repeat(38), 8), None);
+        assert_eq!(reached(&"word ".repeat(39), 8), Some(FinishReason::Length));
+        assert_eq!(
+            reached(&"word ".repeat(151), 100),
+            Some(FinishReason::Length)
+        );
     }
 }

@@ -206,10 +206,24 @@ fn make_private_folder(folder: &Path) -> std::io::Result<()> {
     builder.create(folder)
 }
 
+/// A file made anew that only its owner can read and write.
+pub(super) fn create_private(path: &Path) -> std::io::Result<fs_err::File> {
+    // An old file would keep the permissions it has.
+    match fs_err::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs_err::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    fs_err::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
 fn write_through(file: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     use std::io::Write;
 
-    let mut opened = fs_err::File::create(file).map_err(TrainError::File)?;
+    let mut opened = create_private(file).map_err(TrainError::File)?;
     opened.write_all(bytes).map_err(TrainError::File)?;
     opened.sync_all().map_err(TrainError::File)
 }

@@ -322,7 +322,7 @@ fn open_metrics(out: &Path, step: u64) -> Result<fs_err::File, TrainError> {
             .fold(String::new(), |kept, line| kept + line + "\n"),
         _ => String::new(),
     };
-    let mut metrics = fs_err::File::create(&path).map_err(file)?;
+    let mut metrics = checkpoint::create_private(&path).map_err(file)?;
     metrics.write_all(kept.as_bytes()).map_err(file)?;
     Ok(metrics)
 }

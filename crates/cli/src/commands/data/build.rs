@@ -72,6 +72,14 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
                 .into(),
         );
     }
+    let left_out = authors.len() - survey.splits.len();
+    if left_out > 0 {
+        context.printer.note(format_args!(
+            "{} left out: fewer than {}",
+            counted(left_out, "author"),
+            counted(options.min_examples, "example")
+        ));
+    }
     let similar = similar_words(arguments, &survey)?;
 
     let folder = arguments.out.make()?;

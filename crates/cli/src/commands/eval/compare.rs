@@ -18,7 +18,7 @@ use crate::printer::BOLD;
 #[command(after_long_help = "\
 Examples:
   idiolect eval compare results/large results/small
-  idiolect eval compare a b --json | jq '.rows[0].scores.bits_per_byte'")]
+  idiolect eval compare a b --json | jq '.rows[] | {row: .row_a, bits: .scores.bits_per_byte}'")]
 pub(super) struct Arguments {
     /// Folder that `eval --out` wrote, or its predictions.jsonl
     a: PathBuf,

@@ -29,6 +29,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
 use crate::options::{DecodingOptions, RankingOptions, at_least_one};
+use crate::printer::counted;
 use crate::progress::Progress;
 
 /// Measures a model and its controls on held-out documents: ROUGE and BLEU of whole documents and of
@@ -120,8 +121,7 @@ const MAX_TOKENS: usize = 256;
 
 fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<Status> {
     let seed = context.settings.seed;
-    let rows = rows::rows(&arguments.rows)?;
-    let against = against(arguments.against.as_deref(), &rows)?;
+    let mut rows = rows::rows(&arguments.rows)?;
     let options = BuildOptions {
         seed,
         ranking: arguments.ranking.ranking,
@@ -135,7 +135,15 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
         &options,
         context,
     )?;
-    let examples = examples::spread(found.examples, arguments.limit, seed);
+    let pasts = Pasts::new(
+        context,
+        &arguments.ranking,
+        found.built_with,
+        &found.examples,
+    );
+    let found = with_others(found.examples, &mut rows, &pasts, context)?;
+    let against = against(arguments.against.as_deref(), &rows)?;
+    let examples = examples::spread(found, arguments.limit, seed);
     let model = context.settings.model()?;
     let decoding = arguments.decoding.over(paper_decoding(MAX_TOKENS), seed)?;
     if let Some(out) = &arguments.out {
@@ -149,7 +157,7 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
         let run = Run {
             context,
             examples: &examples,
-            pasts: Pasts::new(context, &arguments.ranking, found.built_with, &examples),
+            pasts,
             maker: Maker {
                 model: &model,
                 decoding: (!arguments.no_generate).then_some(&decoding),
@@ -180,6 +188,44 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
         context.printer.line(table.markdown().trim_end())?;
     }
     Ok(Status::Done)
+}
+
+/// The examples that every row can be measured on: a wrong author's past asks for another author who
+/// had written something by then. Where nobody ever had, that row is left out instead.
+fn with_others(
+    examples: Vec<Example>,
+    rows: &mut Vec<Row>,
+    pasts: &Pasts<'_>,
+    context: &Context,
+) -> anyhow::Result<Vec<Example>> {
+    let of_others = |row: &Row| matches!(row.makes, Makes::Text(setup) if setup.past == PastSource::OtherAuthor);
+    if !rows.iter().any(of_others) {
+        return Ok(examples);
+    }
+    let mut has_another = Vec::with_capacity(examples.len());
+    for example in &examples {
+        has_another.push(pasts.has_another(example)?);
+    }
+    let without = has_another.iter().filter(|&&has| !has).count();
+    if without == examples.len() {
+        if rows.len() > 1 {
+            rows.retain(|row| !of_others(row));
+            context.printer.note(
+                "row WrongAuthor left out: no other author of the split had written anything by then",
+            );
+        }
+        return Ok(examples);
+    }
+    if without > 0 {
+        context.printer.note(format_args!(
+            "{} left out: for the row WrongAuthor, no other author had written anything by then",
+            counted(without, "example")
+        ));
+    }
+    let kept = examples.into_iter().zip(has_another);
+    Ok(kept
+        .filter_map(|(example, has)| has.then_some(example))
+        .collect())
 }
 
 fn against(name: Option<&str>, rows: &[Row]) -> Result<Option<String>, Failure> {

@@ -151,8 +151,14 @@ impl<'a> Pasts<'a> {
         Ok(ranked)
     }
 
-    /// What another author had written by then: one of those who had written about as much.
-    fn of_another(&self, example: &Example) -> anyhow::Result<Vec<Ranked>> {
+    /// Whether anybody else of the split had written anything by then.
+    pub(super) fn has_another(&self, example: &Example) -> anyhow::Result<bool> {
+        Ok(!self.others(example)?.is_empty())
+    }
+
+    /// The other authors who had written something by then: those who had written about as much as
+    /// the example's own, with a draw for each.
+    fn others(&self, example: &Example) -> anyhow::Result<Vec<(usize, u64, &String)>> {
         let own = self.own(example)?.documents();
         let mut others: Vec<(usize, u64, &String)> = Vec::new();
         for author in self
@@ -168,6 +174,12 @@ impl<'a> Pasts<'a> {
         }
         others.sort_unstable();
         others.truncate(NEAREST);
+        Ok(others)
+    }
+
+    /// What another author had written by then.
+    fn of_another(&self, example: &Example) -> anyhow::Result<Vec<Ranked>> {
+        let others = self.others(example)?;
         let Some((_, _, author)) = others.iter().min_by_key(|(_, draw, _)| draw) else {
             return Err(Failure::new(
                 "no_other_author",
@@ -182,7 +194,7 @@ impl<'a> Pasts<'a> {
             self.rank(&past, example, self.ranking)
         } else {
             let mut documents: Vec<Document> = archive.documents(author)?;
-            documents.truncate(own);
+            documents.truncate(self.own(example)?.documents());
             let dense = if self.ranking.is_dense() {
                 as_encoder(self.encoder()?.as_ref())
             } else {

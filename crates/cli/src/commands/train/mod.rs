@@ -37,8 +37,8 @@ use crate::progress::Progress;
     after_long_help = "\
 A recipe:
   examples = \"data\"              # what `data build` and `data pairs` wrote
-  config = \"config.json\"         # from scratch; or `--model DIR` to go on from one
-  tokenizer = \"tokenizer.json\"
+  config = \"config.json\"         # both from scratch, from any T5's folder; leave them out to go
+  tokenizer = \"tokenizer.json\"   # on from a model by `--model DIR` or `--model builtin`
   summaries = \"labels\"           # or \"none\", or { model = \"DIR\" }
   lengths = { input = 512, target = 512 }
   [tasks]                        # and their rates
@@ -53,7 +53,7 @@ A recipe:
 Examples:
   idiolect train --recipe recipe.toml --out my-model
   idiolect train --recipe recipe.toml --model flan-t5-small --out my-model --lr 0.0005 --resume
-  idiolect train --recipe recipe.toml --model builtin --out mine --steps 500
+  idiolect train --recipe recipe.toml --model builtin --out mine --steps 500 --warmup 20
   idiolect train --examples pairs.jsonl --config config.json --out tiny --steps 100"
 )]
 pub(crate) struct Arguments {
