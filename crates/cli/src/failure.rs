@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use serde::Serialize;
 
 use crate::explain;
+use crate::printer::harmless;
 
 /// Something a command found wrong by itself: with a code for programs and a hint for people.
 /// Errors of the libraries get theirs in `explain.rs`.
@@ -116,8 +117,8 @@ impl Report {
         let red = Style::new().fg_color(Some(AnsiColor::Red.into())).bold();
         let cyan = Style::new().fg_color(Some(AnsiColor::Cyan.into())).bold();
         let mut stderr = anstream::stderr().lock();
-        writeln!(stderr, "{red}error{red:#}: {}", self.message)?;
-        if let Some(hint) = &self.hint {
+        writeln!(stderr, "{red}error{red:#}: {}", harmless(&self.message))?;
+        if let Some(hint) = self.hint.as_deref().map(harmless) {
             writeln!(stderr, "{cyan}hint{cyan:#}: {hint}")?;
         }
         if json {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, BufWriter, Stdout, Write};
 
@@ -37,6 +38,34 @@ pub(crate) fn shorten(value: &mut Value) {
 pub(crate) fn counted(count: usize, noun: &str) -> String {
     let ending = if count == 1 { "" } else { "s" };
     format!("{count} {noun}{ending}")
+}
+
+/// Without what would make a terminal do more than show text: titles, names and ids come from mails
+/// that others wrote. Of escape sequences only those for colours stay, which are ours; marks that turn
+/// the direction of writing go, since they can make a line read differently than it is.
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+    let is_mark = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_harmful = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || is_mark(c);
+    if !text.contains(is_harmful) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if !is_harmful(c) || (c == '\u{1b}' && is_colour(&text[at..])) {
+            shown.push(c);
+        } else {
+            shown.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a text begins with `ESC [ digits ; digits m`.
+fn is_colour(text: &str) -> bool {
+    text.strip_prefix("\u{1b}[").is_some_and(|rest| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';')
+            .starts_with('m')
+    })
 }
 
 /// The only way out: data to stdout, everything else to stderr. Colour goes where a terminal is
@@ -84,7 +113,7 @@ impl Printer {
 
     /// A line of data.
     pub(crate) fn line(&mut self, line: impl Display) -> io::Result<()> {
-        writeln!(self.stdout, "{line}")
+        writeln!(self.stdout, "{}", harmless(&line.to_string()))
     }
 
     /// A JSON value on a line of its own.
@@ -137,7 +166,8 @@ impl Printer {
     fn to_stderr(&self, needed: Level, text: &dyn Display) {
         if self.level >= needed {
             // Messages are a courtesy: a closed stderr must not end the work.
-            drop(writeln!(anstream::stderr(), "{text}"));
+            let text = text.to_string();
+            drop(writeln!(anstream::stderr(), "{}", harmless(&text)));
         }
     }
 }
@@ -147,6 +177,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing_but_text_and_colours() {
+        let text = format!("{BOLD}Rain{BOLD:#}\n\tÜber 雨");
+        assert_eq!(harmless(&text), text);
+        assert_eq!(
+            harmless("Re: \u{1b}[2J\u{1b}]0;owned\u{7}\rhi\u{202e}ih\u{9b}2J"),
+            "Re: \u{fffd}[2J\u{fffd}]0;owned\u{fffd}\u{fffd}hi\u{fffd}ih\u{fffd}2J"
+        );
+    }
 
     #[test]
     fn fractions_print_as_short_as_they_were() {

@@ -65,6 +65,17 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     };
     let Scored { total, pairs } = score(&references, &predictions, &arguments.metrics, &options)?;
     if let Some(path) = &arguments.per_example {
+        for read in [&arguments.reference, &arguments.prediction] {
+            if same_file(path, read) {
+                let shown = path.display();
+                return Err(Failure::new(
+                    "usage",
+                    format!("`--per-example {shown}` would write over what is scored"),
+                )
+                .hint("name another file")
+                .into());
+            }
+        }
         files::write_whole(path, &files::json_lines_of(&pairs)?)?;
     }
     if context.printer.json() {
@@ -73,6 +84,13 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         print(&mut context.printer, &total)?;
     }
     Ok(Status::Done)
+}
+
+fn same_file(one: &Path, other: &Path) -> bool {
+    match (fs_err::canonicalize(one), fs_err::canonicalize(other)) {
+        (Ok(one), Ok(other)) => one == other,
+        _ => false,
+    }
 }
 
 fn texts(path: &Path, field: Option<&str>) -> anyhow::Result<Vec<String>> {

@@ -119,6 +119,20 @@ fn texts_are_their_owners_alone() {
 }
 
 #[test]
+fn a_build_that_cannot_be_leaves_an_older_one_alone() {
+    let home = many();
+    let build = ["data", "build", "--out", "data", "--encoder", "none"];
+    home.stdout(&build);
+    let before = examples(&home, "data/train.jsonl.zst");
+    let mut dense = build.to_vec();
+    dense.extend(["--ranking", "doc-dense"]);
+    let refused = home.command(&dense).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(examples(&home, "data/train.jsonl.zst"), before);
+    home.stdout(&["data", "stats", "data"]);
+}
+
+#[test]
 fn too_little_is_said_so() {
     let home = Home::with_letters();
     snapshot!(home.run(&["data", "build", "--out", "data"]), @"

@@ -38,6 +38,14 @@ fn scores_are_those_of_the_reference_packages() {
             .unwrap()
             .starts_with("{\"bleu\":")
     );
+    snapshot!(home.run(&[
+        "score", "--reference", "true.txt", "--prediction", "written.txt", "--per-example", "./true.txt",
+    ]), @"
+    exit: 2
+    --- stderr
+    error: `--per-example ./true.txt` would write over what is scored
+    hint: name another file
+    ");
 }
 
 #[test]

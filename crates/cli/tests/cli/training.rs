@@ -97,6 +97,34 @@ fn a_resumed_run_goes_on_to_the_same_losses() {
     error: `parts` holds a model already
     hint: go on from it with `--resume`, or name another `--out`
     ");
+    fs_err::create_dir(home.path().join("lost")).unwrap();
+    fs_err::copy(
+        home.path().join("parts/model.safetensors"),
+        home.path().join("lost/model.safetensors"),
+    )
+    .unwrap();
+    let lost = [
+        "train",
+        "--resume",
+        "--examples",
+        "pairs.jsonl",
+        "--config",
+        &config,
+        "--out",
+        "lost",
+    ];
+    snapshot!(home.run(&lost), @"
+    exit: 2
+    --- stderr
+    error: `lost` holds a model, and no checkpoint to go on from
+    hint: go on from its weights with `--model lost` and another `--out`
+    ");
+    #[cfg(unix)]
+    for file in ["metrics.jsonl", "checkpoint/position.json"] {
+        use std::os::unix::fs::PermissionsExt;
+        let metadata = fs_err::metadata(home.path().join("parts").join(file)).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{file}");
+    }
     let whole = losses(&home, "whole");
     assert_eq!(whole.len(), 6);
     for (one, other) in whole.iter().zip(losses(&home, "parts")) {

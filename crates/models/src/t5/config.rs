@@ -179,6 +179,8 @@ impl Config {
         } else if self.relative_attention_num_buckets < 4
             || self.relative_attention_max_distance <= self.relative_attention_num_buckets / 2
             || self.relative_attention_num_buckets > LARGEST
+            // There is a table as long as this.
+            || self.relative_attention_max_distance > LARGEST
         {
             Some("the relative attention buckets do not fit")
         } else if [

@@ -237,6 +237,7 @@ fn configs_that_cannot_be_built() {
         ("feed_forward_proj", "swish".into()),
         ("eos_token_id", 40.into()),
         ("relative_attention_num_buckets", 1.into()),
+        ("relative_attention_max_distance", (1_u64 << 40).into()),
     ] {
         let error = with(key, value);
         assert!(matches!(error, Error::Config { .. }), "{key}: {error}");

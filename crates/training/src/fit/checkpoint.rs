@@ -1,7 +1,7 @@
 //! What a run can be continued from: weights, optimiser, position, seed, written whole or not at
 //! all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, TensorData};
 use idiolect_models::{Parameter, Parameters};
@@ -139,12 +139,7 @@ pub(super) fn read(
     optimizing: &mut Optimizing,
     device: &Device,
 ) -> Result<Option<Position>, TrainError> {
-    // A crash between the two renames leaves only the old one.
-    let Some(folder) = [FOLDER, OLD]
-        .map(|name| out.join(name))
-        .into_iter()
-        .find(|folder| folder.join("position.json").exists())
-    else {
+    let Some(folder) = of_run(out) else {
         return Ok(None);
     };
     let unfit = |why| TrainError::Checkpoint {
@@ -180,6 +175,19 @@ pub(super) fn read(
         return Err(unfit("the optimiser's state is incomplete"));
     }
     Ok(Some(position))
+}
+
+/// Whether there is a checkpoint in `out` that a run can go on from.
+pub fn has_checkpoint(out: &Path) -> bool {
+    of_run(out).is_some()
+}
+
+/// A crash between the two renames leaves only the old one.
+fn of_run(out: &Path) -> Option<PathBuf> {
+    [FOLDER, OLD]
+        .map(|name| out.join(name))
+        .into_iter()
+        .find(|folder| folder.join("position.json").exists())
 }
 
 fn bytes_of(values: &[f32]) -> Vec<u8> {

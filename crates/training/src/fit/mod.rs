@@ -16,6 +16,7 @@ use burn::tensor::Device;
 use idiolect_models::{Config, Parameters};
 use serde::{Deserialize, Serialize};
 
+pub use checkpoint::has_checkpoint;
 pub use contrastive::{ContrastiveOptions, ContrastivePair, train_token_vectors};
 pub use error::TrainError;
 pub use mixture::{Features, Sampler, TaskData};

@@ -7,7 +7,9 @@ use anyhow::Context as _;
 use clap::Args;
 use idiolect_core::Encoder;
 use idiolect_retrieval::{Analyzer, LengthNorm};
-use idiolect_training::examples::{BuildOptions, Example, Split, Survey, build_examples, survey};
+use idiolect_training::examples::{
+    BuildOptions, DataError, Example, Split, Survey, build_examples, survey,
+};
 use idiolect_training::labels::{Alike, WordVectors};
 use serde_json::{Value, json};
 
@@ -81,6 +83,9 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         ));
     }
     let similar = similar_words(arguments, &survey)?;
+    if options.ranking.is_dense() && encoder.is_none() {
+        return Err(DataError::NoEncoder(options.ranking.name()).into());
+    }
 
     let folder = arguments.out.make()?;
     files::remove(&folder.join(MANIFEST))?;

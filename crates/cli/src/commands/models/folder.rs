@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::Status;
 use crate::context::{Context, Settings};
 use crate::failure::Failure;
+use crate::files;
 use crate::open::{BUILTIN, is_plain_name, located};
 use crate::printer::{BOLD, DIM};
 use crate::settings::models_folder;
@@ -206,7 +207,7 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
                 .into(),
         );
     }
-    fs_err::create_dir_all(&models)?;
+    files::make_private_folder(&models)?;
     let draft = tempfile::Builder::new()
         .prefix(".adding")
         .tempdir_in(&models)?;

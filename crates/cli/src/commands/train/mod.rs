@@ -15,7 +15,7 @@ use idiolect_models::{
     Config, Device, Parameters, Precision, Seq2Seq, Stored, T5, Tokenizer, folder, save,
 };
 use idiolect_training::features::Featurizer;
-use idiolect_training::fit::{Metric, Outcome, Run, Schedule, TrainOptions, train};
+use idiolect_training::fit::{Metric, Outcome, Run, Schedule, TrainOptions, has_checkpoint, train};
 use serde_json::json;
 
 use self::data::{Data, plain};
@@ -203,10 +203,23 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 
 fn refuse_to_overwrite(arguments: &Arguments) -> Result<(), Failure> {
     let out = &arguments.out;
-    if arguments.resume || !out.join("model.safetensors").exists() {
+    if !out.join("model.safetensors").exists() {
         return Ok(());
     }
     let shown = out.display();
+    if arguments.resume {
+        return if has_checkpoint(out) {
+            Ok(())
+        } else {
+            Err(Failure::new(
+                "no_checkpoint",
+                format!("`{shown}` holds a model, and no checkpoint to go on from"),
+            )
+            .hint(format!(
+                "go on from its weights with `--model {shown}` and another `--out`"
+            )))
+        };
+    }
     Err(
         Failure::new("model_exists", format!("`{shown}` holds a model already"))
             .hint("go on from it with `--resume`, or name another `--out`"),
