@@ -267,6 +267,7 @@ impl DecodingOptions {
             min_tokens,
             no_repeat_ngram: self.no_repeat_ngram.unwrap_or(base.no_repeat_ngram),
             repetition_penalty: self.repetition_penalty.unwrap_or(base.repetition_penalty),
+            forbidden: base.forbidden,
             seed,
         })
     }

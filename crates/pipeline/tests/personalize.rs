@@ -10,7 +10,7 @@ use idiolect_core::{
     Trace,
 };
 use idiolect_models::{Config, Seq2Seq, T5, Tokenizer, device, t5::random_parameters};
-use idiolect_pipeline::{Error, PAST_CHARACTERS, Request, Stages, personalize, plan};
+use idiolect_pipeline::{Error, PAST_CHARACTERS, Request, Source, Stages, personalize, plan};
 use idiolect_retrieval::MemoryPast;
 
 fn model() -> Seq2Seq {
@@ -268,4 +268,26 @@ fn dense_rankings_need_the_encoder_of_the_past() {
     let plan = plan(&request, &past, &Stages::of(&model, Some(&Other))).unwrap();
     assert_eq!(plan.encoder.as_deref(), Some("other"));
     assert_eq!(plan.entries.len(), 4);
+}
+
+/// What copies from its input may copy its labels, most of all behind a short start.
+#[test]
+fn no_label_of_the_input_is_written() {
+    let model = Seq2Seq::builtin(&device("cpu").unwrap()).unwrap();
+    for start in ["Dear Ana,", "Hi Tom", "Today I", "The heron"] {
+        let mut request = Request::new(start, Before::Now);
+        request.decoding.max_tokens = 40;
+        let stages = Stages::of(&model, None);
+        let trace = personalize(&request, &past(), &stages, &mut |_| {
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        for source in [
+            Source::Summary,
+            Source::ImportantWords,
+            Source::PastPassages,
+        ] {
+            assert!(!trace.text.contains(source.prefix()), "{}", trace.text);
+        }
+    }
 }

@@ -137,10 +137,7 @@ pub(crate) fn paper_decoding(max_tokens: usize) -> Decoding {
             early_stopping: EarlyStopping::False,
         },
         max_tokens,
-        min_tokens: 0,
-        no_repeat_ngram: 0,
-        repetition_penalty: 1.0,
-        seed: 0,
+        ..Decoding::default()
     }
 }
 

@@ -29,6 +29,10 @@ pub struct Decoding {
     pub no_repeat_ngram: usize,
     /// Above 1, tokens that the decoder has seen become less likely; 1 is no penalty.
     pub repetition_penalty: f32,
+    /// Sequences of tokens that are never completed, the prefix included (`bad_words_ids` of
+    /// `transformers`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forbidden: Vec<Vec<u32>>,
     /// Of [`Strategy::Sample`].
     pub seed: u64,
 }
@@ -42,6 +46,7 @@ impl Default for Decoding {
             min_tokens: 0,
             no_repeat_ngram: 0,
             repetition_penalty: 1.0,
+            forbidden: Vec::new(),
             seed: 0,
         }
     }

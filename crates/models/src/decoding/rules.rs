@@ -10,6 +10,7 @@ pub(super) struct Rules {
     min_tokens: usize,
     no_repeat_ngram: usize,
     repetition_penalty: f32,
+    forbidden: Vec<Vec<u32>>,
 }
 
 impl Rules {
@@ -21,6 +22,7 @@ impl Rules {
             min_tokens: decoding.min_tokens,
             no_repeat_ngram: decoding.no_repeat_ngram,
             repetition_penalty: decoding.repetition_penalty,
+            forbidden: decoding.forbidden.clone(),
         }
     }
 
@@ -40,17 +42,28 @@ impl Rules {
 
     /// Whether [`Rules::apply`] changes nothing at any length.
     pub(super) fn is_empty(&self) -> bool {
-        self.repetition_penalty == 1.0 && self.no_repeat_ngram == 0 && self.min_tokens == 0
+        self.repetition_penalty == 1.0
+            && self.no_repeat_ngram == 0
+            && self.forbidden.is_empty()
+            && self.min_tokens == 0
     }
 
     /// Changes the scores of what may follow `sequence` (start token and prefix included), in the
-    /// order of `transformers`: penalty, n-grams, end. Forbidden is minus infinity.
+    /// order of `transformers`: penalty, n-grams, forbidden sequences, end. Forbidden is minus infinity.
     pub(super) fn apply(&self, sequence: &[u32], scores: &mut [f32]) {
         if self.repetition_penalty != 1.0 {
             self.penalize(sequence, scores);
         }
         if self.no_repeat_ngram > 0 {
             self.forbid_ngrams(sequence, scores);
+        }
+        for forbidden in &self.forbidden {
+            if let Some((&last, before)) = forbidden.split_last()
+                && sequence.ends_with(before)
+                && let Some(score) = scores.get_mut(last as usize)
+            {
+                *score = f32::NEG_INFINITY;
+            }
         }
         if self.generated(sequence) < self.min_tokens {
             scores[self.end as usize] = f32::NEG_INFINITY;
@@ -128,6 +141,17 @@ mod tests {
         };
         let found = scores_after(&[0, 2], &decoding);
         assert_eq!(found, [f32::NEG_INFINITY, -2.0, f32::NEG_INFINITY, 0.0]);
+    }
+
+    #[test]
+    fn a_forbidden_sequence_is_not_completed() {
+        let decoding = Decoding {
+            forbidden: vec![vec![2, 3, 0], vec![9], vec![]],
+            ..Decoding::default()
+        };
+        assert_eq!(scores_after(&[2, 2, 3], &decoding)[0], f32::NEG_INFINITY);
+        assert_eq!(scores_after(&[2, 3, 2], &decoding), [2.0, -2.0, 1.0, 0.0]);
+        assert_eq!(scores_after(&[3], &decoding), [2.0, -2.0, 1.0, 0.0]);
     }
 
     #[test]

@@ -39,6 +39,7 @@ fn decoding(name: &str, setting: &Value, max_tokens: usize) -> Decoding {
         } else {
             1.0
         },
+        forbidden: Vec::new(),
         seed: 0,
     }
 }

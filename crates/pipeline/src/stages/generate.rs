@@ -2,10 +2,10 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use idiolect_core::{FinishReason, last_characters, sentences};
-use idiolect_models::Seq2Seq;
+use idiolect_models::{Seq2Seq, Tokenizer};
 
 use super::tokenizer;
-use crate::{Error, Fitted, Request};
+use crate::{Error, Fitted, Request, Source};
 
 /// Decoding is forced through so many tokens of what is written at most, the last ones: work grows
 /// with their square, and a model makes nothing of more.
@@ -74,6 +74,7 @@ pub(crate) fn generate(
             .max(least(words))
             .min(decoding.max_tokens);
     }
+    decoding.forbidden.extend(labels(tokenizer, &forced));
     let held_from =
         decoding.max_tokens - (decoding.max_tokens / HELD_BACK_ONE_IN).min(MOST_HELD_BACK);
     let mut held = String::new();
@@ -105,6 +106,28 @@ pub(crate) fn generate(
         written.finish_reason = FinishReason::Interrupted;
     }
     Ok(written)
+}
+
+/// The labels in a model's input. A small model that copies from its past copies on into these now
+/// and then, most of all where a draft is short: `Dear Ana, summary: …`. So none is written, nor
+/// begun right behind the draft.
+fn labels(tokenizer: &Tokenizer, forced: &[u32]) -> Vec<Vec<u32>> {
+    let mut forbidden = Vec::new();
+    for source in [
+        Source::PassageStart,
+        Source::Summary,
+        Source::ImportantWords,
+        Source::PastPassages,
+    ] {
+        let label = tokenizer.encode(&format!(" {}", source.prefix()));
+        let (Some(&last), Some(&first)) = (forced.last(), label.first()) else {
+            continue;
+        };
+        forbidden.push(vec![last, first]);
+        forbidden.push(label.into_iter().take(2).collect());
+        forbidden.push(tokenizer.encode(source.prefix()));
+    }
+    forbidden
 }
 
 impl Written {

@@ -44,7 +44,7 @@ pub fn guarded_greedy(max_tokens: usize) -> Decoding {
         min_tokens: 0,
         no_repeat_ngram: 4,
         repetition_penalty: 1.15,
-        seed: 0,
+        ..Decoding::default()
     }
 }
 
