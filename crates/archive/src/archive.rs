@@ -11,7 +11,7 @@ use crate::files::Turn;
 use crate::past::Latest;
 use crate::schema::{self, Access};
 use crate::segments::{self, Cut, Unindexed};
-use crate::{Damage, Error, FORMAT_VERSION, documents, files, upgrade};
+use crate::{Damage, Error, FORMAT_VERSION, documents, files, sound, upgrade};
 
 /// What somebody wrote, or a hundred thousand people, in one SQLite file in a folder of its own.
 ///
@@ -128,24 +128,28 @@ impl Archive {
     }
 
     /// Visits every document in the order of import, until `each` fails. Importing them in this
-    /// order makes the same archive.
+    /// order makes the same archive. Where the file has lost documents, none is visited: see
+    /// [`Archive::require_documents`].
     ///
     /// # Errors
-    /// Those of `each`, and whatever keeps the archive from being read.
+    /// Those of `each`, [`Error::Damaged`], and whatever keeps the archive from being read.
     pub fn export<E: From<Error>>(
         &self,
         each: &mut dyn FnMut(&Document) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.require_documents()?;
         documents::each(&self.connection, each)
     }
 
     /// Makes everything anew that follows from the documents: snippets, terms and vectors. Without
-    /// an encoder there are no vectors afterwards. All or nothing, as an import.
+    /// an encoder there are no vectors afterwards. All or nothing, as an import; an index is never
+    /// replaced by one of a file that is damaged, as it may be all that tells of what is lost.
     ///
     /// # Errors
-    /// [`Error::Encoder`], and whatever keeps the archive from being written.
+    /// [`Error::Encoder`], [`Error::Damaged`], and whatever keeps the archive from being written.
     pub fn rebuild(&mut self, encoder: Option<&dyn Encoder>) -> Result<Rebuilt, Error> {
         self.write(|transaction| {
+            sound::require(transaction)?;
             transaction.execute_batch("DELETE FROM segments")?;
             let authors = documents::author_keys(transaction)?;
             let mut rebuilt = Rebuilt {
@@ -206,8 +210,8 @@ impl Archive {
                     .transaction_with_behavior(TransactionBehavior::Immediate)?
                     .rollback()?;
             }
-            Err(Error::NotFound { dir }) if files::existing(&dir).is_empty() => {
-                return Err(Error::NotFound { dir });
+            Err(Error::NotFound { dir, empty }) if files::existing(&dir).is_empty() => {
+                return Err(Error::NotFound { dir, empty });
             }
             // What was begun, what a later version wrote and what is broken is ours all the same.
             Err(

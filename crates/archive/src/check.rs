@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
 use serde::Serialize;
 
 use crate::segments::Extent;
-use crate::{Archive, Damage, Error, files, schema, segments};
+use crate::{Archive, Damage, Error, documents, files, schema, segments, sound};
 
 /// The state of an archive. Names no author and quotes no document: safe to show to anybody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,8 +44,18 @@ pub enum Finding {
         /// What they should be.
         expected: u32,
     },
-    /// SQLite finds its file malformed.
+    /// SQLite finds its file malformed, or what is in it does not fit together.
     Database,
+    /// Tables or indexes of the database are gone.
+    Tables {
+        /// What they are called.
+        missing: Vec<String>,
+    },
+    /// So many documents cannot be read, or are not what was stored.
+    Documents {
+        /// How many.
+        damaged: usize,
+    },
     /// The indexes of so many authors cannot be read or do not agree with their documents:
     /// `idiolect rebuild` makes them anew.
     Index {
@@ -62,20 +74,33 @@ impl Archive {
     /// Whatever keeps it from being read at all.
     pub fn check(&self) -> Result<Report, Error> {
         let mut findings = permissions(&self.dir)?;
-        if !self.is_sound()? {
-            findings.push(Finding::Database);
+        let connection = &self.connection;
+        let format_version = schema::format(connection)?;
+        let file = file_finding(connection)?;
+        // Of a damaged file, what can still be read is counted; the finding says the rest.
+        let is_sound = file.is_none();
+        findings.extend(file);
+        let damaged = or_default(documents::damaged(connection), is_sound)?;
+        if damaged > 0 {
+            findings.push(Finding::Documents { damaged });
         }
-        let broken = self.broken_indexes()?;
-        if broken > 0 {
-            findings.push(Finding::Index { authors: broken });
+        let encoders = or_default(self.encoders(), is_sound)?;
+        // A damaged file is not to be indexed anew, so nobody is told to.
+        if is_sound {
+            let broken = self.broken_indexes()?;
+            if broken > 0 {
+                findings.push(Finding::Index { authors: broken });
+            }
+            if encoders.len() > 1 {
+                findings.push(Finding::Encoders);
+            }
         }
-        let encoders = self.encoders()?;
-        if encoders.len() > 1 {
-            findings.push(Finding::Encoders);
-        }
-        let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get(0));
+        let count = |sql: &str| {
+            let counted = connection.query_row(sql, [], |row| row.get(0));
+            or_default(counted.map_err(Error::from), is_sound)
+        };
         Ok(Report {
-            format_version: schema::format(&self.connection)?,
+            format_version,
             bytes: files::existing(&self.dir)
                 .iter()
                 .filter_map(|path| path.metadata().ok())
@@ -104,42 +129,56 @@ impl Archive {
             .collect::<Result<_, _>>()?)
     }
 
-    fn is_sound(&self) -> Result<bool, Error> {
-        let verdict = self
-            .connection
-            .query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-        match verdict.map_err(Error::from) {
-            Ok(verdict) => Ok(verdict == "ok"),
-            Err(Error::Damaged(_)) => Ok(false),
-            Err(other) => Err(other),
-        }
-    }
-
     /// Authors whose segments cannot be opened, or do not hold exactly their documents.
     fn broken_indexes(&self) -> Result<usize, Error> {
-        let mut authors = self
-            .connection
-            .prepare("SELECT key, name FROM authors ORDER BY key")?;
         let mut ids = self
             .connection
             .prepare("SELECT id FROM documents WHERE author = ?1")?;
-        let mut rows = authors.query([])?;
         let mut broken = 0;
-        while let Some(row) = rows.next()? {
-            let (key, name): (i64, String) = (row.get(0)?, row.get(1)?);
-            let stored: BTreeSet<String> = ids
-                .query_map([key], |row| row.get(0))?
-                .collect::<Result<_, _>>()?;
-            match segments::load(&self.connection, key, &name, Extent::Whole) {
-                Ok(held) if segments::ids(&held).into_iter().eq(&stored) => {}
-                Ok(_)
-                | Err(Error::Damaged(Damage::Segment { .. } | Damage::Disagreement { .. })) => {
-                    broken += 1;
-                }
+        for key in documents::author_keys(&self.connection)? {
+            let mut stored: BTreeSet<Vec<u8>> = BTreeSet::new();
+            let mut rows = ids.query([key])?;
+            while let Some(row) = rows.next()? {
+                stored.insert(bytes(row.get_ref(0)?).to_owned());
+            }
+            // Errors would name the author; these are only counted.
+            match segments::load(&self.connection, key, "", Extent::Whole) {
+                Ok(held)
+                    if segments::ids(&held)
+                        .into_iter()
+                        .map(str::as_bytes)
+                        .eq(stored.iter().map(Vec::as_slice)) => {}
+                Ok(_) | Err(Error::Damaged(_)) => broken += 1,
                 Err(other) => return Err(other),
             }
         }
         Ok(broken)
+    }
+}
+
+/// The bytes of a text as they are, UTF-8 or not.
+fn bytes(value: ValueRef<'_>) -> &[u8] {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+        _ => &[],
+    }
+}
+
+/// What is wrong with the file as a whole.
+fn file_finding(connection: &Connection) -> Result<Option<Finding>, Error> {
+    match sound::require(connection) {
+        Ok(()) => Ok(None),
+        Err(Error::Damaged(Damage::Tables { missing })) => Ok(Some(Finding::Tables { missing })),
+        Err(Error::Damaged(_)) => Ok(Some(Finding::Database)),
+        Err(other) => Err(other),
+    }
+}
+
+/// What was read, or nothing where the file is known not to be sound.
+fn or_default<T: Default>(read: Result<T, Error>, is_sound: bool) -> Result<T, Error> {
+    match read {
+        Err(Error::Damaged(_)) if !is_sound => Ok(T::default()),
+        read => read,
     }
 }
 

@@ -207,6 +207,22 @@ pub(crate) fn each<E: From<Error>>(
     Ok(())
 }
 
+/// How many documents cannot be read, or are not what was stored.
+pub(crate) fn damaged(connection: &Connection) -> Result<usize, Error> {
+    let sql = format!("SELECT {COLUMNS} ORDER BY d.key");
+    let mut statement = connection.prepare(&sql)?;
+    let mut rows = statement.query([])?;
+    let mut damaged = 0;
+    while let Some(row) = rows.next()? {
+        match read(row, None, None) {
+            Ok(_) => {}
+            Err(Error::Damaged(_)) => damaged += 1,
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(damaged)
+}
+
 /// A document to be written.
 pub(crate) struct NewRow<'a> {
     pub(crate) source: i64,
@@ -307,32 +323,41 @@ pub(crate) fn content_hash(document: &Document) -> Vec<u8> {
 /// Reads the columns [`COLUMNS`], and makes sure that they are what was stored, and of the author
 /// and id that were looked for.
 fn read(row: &Row<'_>, author: Option<i64>, id: Option<&str>) -> Result<Stored, Error> {
-    let characters: usize = row.get(10)?;
-    let document = Document {
+    let named = Document {
         id: row.get(0)?,
-        author: row.get(1)?,
+        ..Document::new(&row.get::<_, String>(1)?, "", "")
+    };
+    let damage = Damage::Document {
+        author: named.author.clone(),
+        id: named.id.clone(),
+    };
+    match read_rest(row, named).map_err(Error::from) {
+        Ok((stored, of, hash))
+            if hash == content_hash(&stored.document)
+                && author.is_none_or(|author| author == of)
+                && id.is_none_or(|id| id == stored.document.id) =>
+        {
+            Ok(stored)
+        }
+        Ok(_) | Err(Error::Damaged(_)) => Err(Error::Damaged(damage)),
+        Err(other) => Err(other),
+    }
+}
+
+/// All columns but id and name of author, which are in `named`; key of the author and hash beside.
+fn read_rest(row: &Row<'_>, named: Document) -> rusqlite::Result<(Stored, i64, Vec<u8>)> {
+    let document = Document {
         date: date(row, 2)?,
         n: row.get(3)?,
         title: row.get(4)?,
-        text: unpack(row.get_ref(5)?, characters)?,
+        text: unpack(row.get_ref(5)?, row.get(10)?)?,
         kind: row.get(6)?,
         thread: row.get(7)?,
         to: row.get(8)?,
+        ..named
     };
     let key = row.get(9)?;
-    let hash: Vec<u8> = row.get(11)?;
-    let of: i64 = row.get(12)?;
-    if hash == content_hash(&document)
-        && author.is_none_or(|author| author == of)
-        && id.is_none_or(|id| id == document.id)
-    {
-        Ok(Stored { key, document })
-    } else {
-        Err(Error::Damaged(Damage::Document {
-            author: document.author,
-            id: document.id,
-        }))
-    }
+    Ok((Stored { key, document }, row.get(12)?, row.get(11)?))
 }
 
 /// A moment as it is stored: as long whatever its digits, so that texts sort as times do.

@@ -9,10 +9,13 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// The folder holds no archive.
-    #[error("there is no archive in {}", dir.display())]
+    #[error("there is no archive in {}{}", dir.display(), file_of(*empty))]
     NotFound {
         /// Where it was looked for.
         dir: PathBuf,
+        /// Whether its file is there and holds nothing: its making was interrupted, or all of it
+        /// is lost.
+        empty: bool,
     },
     /// Written by a later version of this software.
     #[error("the archive has format {found}, this version reads formats up to {supported}")]
@@ -119,6 +122,16 @@ pub enum Damage {
     /// SQLite finds its file malformed.
     #[error("{0}")]
     Database(#[source] rusqlite::Error),
+    /// SQLite can read its file, but finds that the parts of it do not fit together: something
+    /// is lost or altered.
+    #[error("its file is malformed")]
+    Malformed,
+    /// Tables or indexes of the database are gone.
+    #[error("{} gone from its file", are(missing))]
+    Tables {
+        /// What they are called.
+        missing: Vec<String>,
+    },
     /// An index of an author's documents cannot be read.
     #[error("the index of author `{author}` cannot be read: {error}")]
     Segment {
@@ -157,7 +170,12 @@ impl Error {
     /// What the user can do about it, where that can be said.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::NotFound { .. } => {
+            Self::NotFound { empty: true, .. } => {
+                "put a copy of the folder back if there were documents in it; `idiolect import \
+                 PATH` makes it anew"
+                    .to_owned()
+            }
+            Self::NotFound { empty: false, .. } => {
                 "`idiolect import PATH` makes one; `--archive DIR` names another folder".to_owned()
             }
             Self::NewerVersion { .. } => {
@@ -169,9 +187,13 @@ impl Error {
                  import again"
                     .to_owned()
             }
-            Self::Damaged(Damage::Database(_) | Damage::Value(_) | Damage::Document { .. }) => {
-                "put a copy of the folder back, or move it aside and import again".to_owned()
-            }
+            Self::Damaged(
+                Damage::Database(_)
+                | Damage::Malformed
+                | Damage::Tables { .. }
+                | Damage::Value(_)
+                | Damage::Document { .. },
+            ) => "put a copy of the folder back, or move it aside and import again".to_owned(),
             Self::Damaged(Damage::Segment { .. } | Damage::Disagreement { .. }) => {
                 "`idiolect rebuild` makes the index anew from the documents".to_owned()
             }
@@ -231,19 +253,45 @@ impl From<rusqlite::Error> for Error {
                 Self::Damaged(Damage::Database(error))
             }
             _ => match error {
+                // SQLite keeps any bytes as a text; those written were UTF-8.
                 rusqlite::Error::FromSqlConversionFailure(..)
+                | rusqlite::Error::Utf8Error(..)
                 | rusqlite::Error::InvalidColumnType(..)
                 | rusqlite::Error::IntegralValueOutOfRange(..) => {
                     Self::Damaged(Damage::Database(error))
                 }
+                other if lacks_a_table(&other) => Self::Damaged(Damage::Database(other)),
                 other => Self::Database(other),
             },
         }
     }
 }
 
+/// Whether a statement could not be understood. All are our own, so it is the tables that are not
+/// those they were written for; SQLite has no code that says so.
+fn lacks_a_table(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::SqlInputError { .. } => true,
+        rusqlite::Error::SqliteFailure(_, Some(said)) => said.starts_with("no such table"),
+        _ => false,
+    }
+}
+
 /// SQLITE_IOERR_SHMSIZE: the file by which processes share the log's index could not grow.
 const NO_SHARED_MEMORY: i32 = 4874;
+
+fn file_of(empty: bool) -> &'static str {
+    if empty {
+        ": its archive.sqlite holds nothing"
+    } else {
+        ""
+    }
+}
+
+fn are(missing: &[String]) -> String {
+    let verb = if missing.len() == 1 { "is" } else { "are" };
+    format!("{} {verb}", join(missing, "and"))
+}
 
 fn of_author(author: Option<&str>) -> String {
     author.map_or_else(String::new, |author| format!(" of author `{author}`"))

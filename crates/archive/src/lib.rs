@@ -38,6 +38,7 @@ mod import;
 mod past;
 mod schema;
 mod segments;
+mod sound;
 mod sources;
 mod texts;
 mod upgrade;

@@ -1,5 +1,6 @@
 //! The format of the database, and how a connection to it is opened.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
@@ -103,17 +104,18 @@ pub(crate) enum Access {
 
 /// Opens the archive in `dir`, checks that it is one that this version reads, and gives its format.
 pub(crate) fn open(dir: &Path, access: Access) -> Result<(Connection, i64), Error> {
-    let not_found = || Error::NotFound {
+    let not_found = |empty| Error::NotFound {
         dir: dir.to_owned(),
+        empty,
     };
     files::require_no_lone_log(dir)?;
     if !exists(dir)? {
-        return Err(not_found());
+        return Err(not_found(false));
     }
     let connection = connect(dir, access)?;
     match contents(dir, &connection)? {
         Contents::Archive { format } => Ok((connection, format)),
-        Contents::Nothing => Err(not_found()),
+        Contents::Nothing => Err(not_found(true)),
     }
 }
 
@@ -143,6 +145,24 @@ pub(crate) fn create_or_open(dir: &Path) -> Result<(Connection, i64), Error> {
     }
     transaction.commit()?;
     Ok((connection, FORMAT_VERSION))
+}
+
+/// Names of the tables and indexes that an archive has and this one has not.
+pub(crate) fn missing(connection: &Connection) -> Result<Vec<String>, Error> {
+    let whole = Connection::open_in_memory()?;
+    whole.execute_batch(TABLES)?;
+    whole.execute_batch(DOCUMENTS)?;
+    let present: HashSet<String> = names(connection)?.into_iter().collect();
+    let mut missing = names(&whole)?;
+    missing.retain(|name| !present.contains(name));
+    Ok(missing)
+}
+
+fn names(connection: &Connection) -> Result<Vec<String>, Error> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_schema ORDER BY name")?;
+    Ok(statement
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?)
 }
 
 /// Marks a database as one of this version's format.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::schema::{self, Access};
 use crate::texts::Packer;
-use crate::{Archive, Error, FORMAT_VERSION, files, segments};
+use crate::{Archive, Error, FORMAT_VERSION, files, segments, sound};
 
 /// Upgrades an archive in one transaction and keeps a copy of it as it was, or does nothing if
 /// somebody else was quicker. Gives where the copy is.
@@ -19,6 +19,8 @@ pub(crate) fn upgrade(archive: &mut Archive) -> Result<Option<PathBuf>, Error> {
     if format == FORMAT_VERSION {
         return Ok(None);
     }
+    // What is lost would be missing from the copy too, and nothing would tell of it any more.
+    sound::require(&transaction)?;
     let copy = files::copy_of_format(&dir, format);
     if let Err(error) = keep_copy(&dir, &copy) {
         files::throw_begun_copy_away(&dir)?;

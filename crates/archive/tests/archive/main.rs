@@ -4,6 +4,7 @@
 mod common;
 mod damage;
 mod format;
+mod lost;
 mod model;
 mod questions;
 mod removal;

@@ -72,7 +72,7 @@ fn there_is_an_archive_only_where_one_was_made() {
     let dir = folder.path().join("none");
     for opened in [Archive::open(&dir), Archive::open_read_only(&dir)] {
         let error = opened.err().unwrap();
-        assert!(matches!(&error, Error::NotFound { dir: found } if *found == dir));
+        assert!(matches!(&error, Error::NotFound { dir: found, empty: false } if *found == dir));
         assert!(error.hint().unwrap().contains("idiolect import"));
     }
     assert!(!dir.exists());

@@ -60,8 +60,14 @@ pub(crate) fn run(_arguments: &Arguments, context: &mut Context) -> anyhow::Resu
     findings.fact("archive", json!(archive));
     match Archive::open_read_only(&archive).and_then(|archive| archive.check()) {
         Ok(report) => check(&report, &mut findings),
-        Err(ArchiveError::NotFound { .. }) => findings.fact("archive_state", json!("not made yet")),
-        Err(error) => findings.wrong.push(format!("archive: {error}")),
+        Err(ArchiveError::NotFound { empty: false, .. }) => {
+            findings.fact("archive_state", json!("not made yet"));
+        }
+        Err(error) => {
+            let hint = error.hint().map(|hint| format!(": {hint}"));
+            let hint = hint.unwrap_or_default();
+            findings.wrong.push(format!("archive: {error}{hint}"));
+        }
     }
     let model = settings.model().map(|model| json!(model.identity()));
     findings.attempt("model", model);
@@ -100,6 +106,17 @@ fn said(finding: &Finding) -> String {
             path.display()
         ),
         Finding::Database => "the archive's file is malformed: put a copy back".to_owned(),
+        Finding::Tables { missing } => format!(
+            "tables or indexes are gone from the archive's file ({}): put a copy back",
+            missing.join(", ")
+        ),
+        Finding::Documents { damaged } => format!(
+            "{} damaged: put a copy back, or move the folder aside and import again",
+            match damaged {
+                1 => "1 document is".to_owned(),
+                several => format!("{several} documents are"),
+            }
+        ),
         Finding::Index { authors } => {
             format!("the index of {authors} authors is damaged: run `idiolect rebuild`")
         }

@@ -29,6 +29,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     };
     match &arguments.author {
         Some(author) => {
+            archive.require_documents()?;
             for document in archive.documents(author)? {
                 if !write(&document) {
                     break;
