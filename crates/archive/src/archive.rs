@@ -36,6 +36,7 @@ impl Archive {
     /// # Errors
     /// [`Error::NewerVersion`], [`Error::NotAnArchive`], [`Error::Permission`], [`Error::Damaged`].
     pub fn create_or_open(dir: &Path) -> Result<Self, Error> {
+        refuse_a_file(dir)?;
         Self::upgraded(dir, schema::create_or_open(dir)?)
     }
 
@@ -45,6 +46,7 @@ impl Archive {
     /// # Errors
     /// [`Error::NotFound`], and those of [`Archive::create_or_open`].
     pub fn open(dir: &Path) -> Result<Self, Error> {
+        refuse_a_file(dir)?;
         Self::upgraded(dir, schema::open(dir, Access::Write)?)
     }
 
@@ -54,6 +56,7 @@ impl Archive {
     /// # Errors
     /// [`Error::NotFound`], and those of [`Archive::create_or_open`].
     pub fn open_read_only(dir: &Path) -> Result<Self, Error> {
+        refuse_a_file(dir)?;
         Ok(Self::over(dir, schema::open(dir, Access::Read)?.0))
     }
 
@@ -292,3 +295,13 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24);
 
 /// How long to wait for readers before old bytes are left in the log.
 const WAIT_TO_ERASE: Duration = Duration::from_secs(2);
+
+/// An archive is a folder; a file in its place is somebody else's.
+fn refuse_a_file(dir: &Path) -> Result<(), Error> {
+    if dir.is_file() {
+        return Err(Error::NotAnArchive {
+            path: dir.to_owned(),
+        });
+    }
+    Ok(())
+}

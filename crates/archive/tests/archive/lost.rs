@@ -255,3 +255,22 @@ fn a_damaged_archive_is_not_upgraded() {
             .all(|file| file.file_name() != "archive-format-1.sqlite")
     );
 }
+
+#[test]
+fn a_file_in_place_of_the_folder_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("notes.txt");
+    std::fs::write(&path, "mine").unwrap();
+    for opened in [
+        Archive::create_or_open(&path),
+        Archive::open(&path),
+        Archive::open_read_only(&path),
+    ] {
+        let error = opened.err().unwrap();
+        assert!(
+            matches!(&error, Error::NotAnArchive { path: named } if *named == path),
+            "{error:?}"
+        );
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+}
