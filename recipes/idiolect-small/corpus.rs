@@ -95,24 +95,12 @@ pub(crate) fn novels(data: &Path) -> Result<Vec<Author>> {
         .iter()
         .zip(0..)
         .map(|(book, number)| {
-            let name = format!("novel {number}");
             let title = title_case(book.lines().next().unwrap_or_default());
-            let scenes = whole_sentences(book, SCENE_CHARACTERS);
-            let documents = scenes
-                .into_iter()
-                .take(SCENES)
-                .zip(1..)
-                .map(|(scene, n)| Document {
-                    id: n.to_string(),
-                    n: Some(n),
-                    ..Document::new(&name, &format!("{title}, {n}"), scene.trim())
-                })
-                .collect();
-            Author {
-                name,
-                documents,
-                validation: false,
-            }
+            let mut scenes = whole_sentences(book, SCENE_CHARACTERS);
+            scenes.truncate(SCENES);
+            author_of(format!("novel {number}"), &scenes, &|n| {
+                format!("{title}, {n}")
+            })
         })
         .collect())
 }
@@ -127,25 +115,30 @@ pub(crate) fn long_documents(data: &Path) -> Result<Vec<Author>> {
         .filter(|document| document.len() > 4 * PASSAGE_CHARACTERS)
         .zip(0..)
         .map(|(document, number)| {
+            let mut passages = whole_sentences(document, PASSAGE_CHARACTERS);
+            passages.truncate(8);
             let name = format!("document {number}");
-            let passages = whole_sentences(document, PASSAGE_CHARACTERS);
-            let documents = passages
-                .into_iter()
-                .take(8)
-                .zip(1..)
-                .map(|(passage, n)| Document {
-                    id: n.to_string(),
-                    n: Some(n),
-                    ..Document::new(&name, "", passage.trim())
-                })
-                .collect();
-            Author {
-                name,
-                documents,
-                validation: false,
-            }
+            author_of(name, &passages, &|_| String::new())
         })
         .collect())
+}
+
+/// Parts of one text as the documents of one author to learn from, in order, titled by their number.
+fn author_of(name: String, parts: &[String], title: &dyn Fn(i64) -> String) -> Author {
+    let documents = parts
+        .iter()
+        .zip(1..)
+        .map(|(part, n)| Document {
+            id: n.to_string(),
+            n: Some(n),
+            ..Document::new(&name, &title(n), part.trim())
+        })
+        .collect();
+    Author {
+        name,
+        documents,
+        validation: false,
+    }
 }
 
 fn title_case(line: &str) -> String {

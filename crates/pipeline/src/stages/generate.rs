@@ -89,8 +89,9 @@ pub(crate) fn generate(
             ended = reached(&stream.text, words);
         }
         let may_be_cut = written.tokens > held_from;
-        if !held.is_empty() && (!may_be_cut || ends_sentence(&stream.text)) {
-            whole_sentence = ends_sentence(&stream.text);
+        let at_end = ends_sentence(&stream.text);
+        if !held.is_empty() && (!may_be_cut || at_end) {
+            whole_sentence = at_end;
             if written.hand_out(&mut held, on_text).is_break() {
                 ended = Some(FinishReason::Interrupted);
             }
