@@ -7,6 +7,7 @@ mod device;
 mod error;
 pub mod folder;
 mod generate;
+mod host;
 mod parameters;
 mod seq2seq;
 mod static_encoder;

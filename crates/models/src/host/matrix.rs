@@ -1,10 +1,15 @@
+#![expect(
+    clippy::inline_always,
+    reason = "code for wide vectors must be part of the function that may use them"
+)]
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 /// A weight `[rows, columns]` laid out for products with few vectors, where all the time goes into
 /// reading it.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Matrix {
+pub(crate) struct Matrix {
     rows: usize,
     columns: usize,
     stored: Stored,
@@ -23,7 +28,7 @@ enum Stored {
 const PARALLEL: usize = 1 << 19;
 
 impl Matrix {
-    pub(super) fn new(values: Vec<f32>, columns: usize) -> Self {
+    pub(crate) fn new(values: Vec<f32>, columns: usize) -> Self {
         const LOWER: u32 = 0xffff;
         let exact =
             columns.is_multiple_of(2) && values.iter().all(|value| value.to_bits() & LOWER == 0);
@@ -53,7 +58,7 @@ impl Matrix {
     }
 
     /// Appends row `i` to `to`.
-    pub(super) fn copy_row(&self, i: usize, to: &mut Vec<f32>) {
+    pub(crate) fn copy_row(&self, i: usize, to: &mut Vec<f32>) {
         match &self.stored {
             Stored::F32(values) => to.extend(&values[i * self.columns..(i + 1) * self.columns]),
             Stored::Bf16(values) => {
@@ -66,7 +71,7 @@ impl Matrix {
     }
 
     /// W·x for each of the vectors in `x`, one after the other.
-    pub(super) fn times(&self, x: &[f32]) -> Vec<f32> {
+    pub(crate) fn times(&self, x: &[f32]) -> Vec<f32> {
         let vectors = x.len() / self.columns;
         // Row by row, so that each row of the weight is read once.
         let mut by_row = vec![0.0; vectors * self.rows];
@@ -108,7 +113,7 @@ impl Matrix {
 }
 
 /// Runs with the widest vectors that this processor has.
-pub(super) fn with_simd<Op: WithSimd>(work: Op) -> Op::Output {
+pub(crate) fn with_simd<Op: WithSimd>(work: Op) -> Op::Output {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = pulp::x86::V3::try_new() {
         return Simd::vectorize(simd, work);
@@ -162,7 +167,7 @@ impl WithSimd for HalfProduct<'_> {
 
 /// Σ a·b of two slices of one length.
 #[inline(always)]
-pub(super) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = S::as_simd_f32s(a);
     let (b, b_rest) = S::as_simd_f32s(b);
     let (a_fours, a_ones) = pulp::as_arrays::<4, _>(a);
@@ -224,7 +229,7 @@ fn total<S: Simd>(simd: S, sums: [S::f32s; 4]) -> f32 {
 
 /// Adds `weight` times `from` to `to`.
 #[inline(always)]
-pub(super) fn add_scaled<S: Simd>(simd: S, to: &mut [f32], weight: f32, from: &[f32]) {
+pub(crate) fn add_scaled<S: Simd>(simd: S, to: &mut [f32], weight: f32, from: &[f32]) {
     let (to, to_rest) = S::as_mut_simd_f32s(to);
     let (from, from_rest) = S::as_simd_f32s(from);
     let weights = simd.splat_f32s(weight);

@@ -6,15 +6,15 @@
     reason = "code for wide vectors must be part of the function that may use them"
 )]
 
-mod matrix;
-
 use burn::tensor::Tensor;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Cache, FeedForwardLayer, T5, config::Activation, layers::Norm};
-use crate::{Error, Parameter};
-use matrix::{Matrix, add_scaled, dot, with_simd};
+use crate::{
+    Error, Parameter,
+    host::{Matrix, add_scaled, dot, with_simd},
+};
 
 /// The decoder's weights.
 #[derive(Debug)]
