@@ -3,10 +3,10 @@ use std::ops::ControlFlow;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{
-    Batch, Decoding, Error, Generated, Seq2Seq, Strategy, T5,
+    Batch, Decoding, Error, Generated, Seq2Seq, T5,
     decoding::{Next, Search},
-    seq2seq::batches,
-    t5::{Cache, HostCache, HostDecoder},
+    seq2seq::{Network, check},
+    t5::{Cache, HostCache, HostT5},
 };
 
 impl Seq2Seq {
@@ -23,18 +23,24 @@ impl Seq2Seq {
         decoding: &Decoding,
         on_token: &mut dyn FnMut(u32) -> ControlFlow<()>,
     ) -> Result<Generated, Error> {
-        let vocabulary = self.config().vocab_size;
-        if let Some(&id) = prefix.iter().find(|&&id| id as usize >= vocabulary) {
-            return Err(Error::TokenId { id, vocabulary });
+        if !prefix.is_empty() {
+            check(&[prefix], self.config())?;
         }
-        let mut search = [self.search(prefix, decoding, 0)];
-        self.run(&[input], prefix, decoding, &mut search, on_token)?;
-        let [search] = search;
-        Ok(search.finish())
+        let mut given = vec![self.config().decoder_start_token_id];
+        given.extend(prefix);
+        let mut found = self.search(&given, decoding, 0).finish();
+        self.write(
+            &mut std::iter::once(input.to_vec()),
+            1,
+            &given,
+            decoding,
+            on_token,
+            &mut |_, generated| found = generated,
+        )?;
+        Ok(found)
     }
 
-    /// Writes for many inputs, in their order; inputs of like length are computed together, and the
-    /// ones that have ended leave. Sampling takes the seed plus the input's number.
+    /// Writes for many inputs, in their order. Sampling takes the seed plus the input's number.
     ///
     /// # Errors
     /// As [`Seq2Seq::generate`].
@@ -43,127 +49,188 @@ impl Seq2Seq {
         inputs: &[Vec<u32>],
         decoding: &Decoding,
     ) -> Result<Vec<Generated>, Error> {
-        let mut order: Vec<usize> = (0..inputs.len()).collect();
-        order.sort_by_key(|&i| inputs[i].len());
-        let beams = match decoding.strategy {
-            Strategy::Beam { beams, .. } => beams.max(1),
-            Strategy::Greedy | Strategy::Sample { .. } => 1,
-        };
+        /// Weights are read once for so many; more than this would only take memory.
+        const AT_ONCE: usize = 32;
         let mut found: Vec<Option<Generated>> = vec![None; inputs.len()];
-        for rows in batches(&order, |i| inputs[i].len() + beams * decoding.max_tokens) {
-            let batch: Vec<&[u32]> = rows.iter().map(|&i| inputs[i].as_slice()).collect();
-            let mut searches: Vec<Search> = rows
-                .iter()
-                .map(|&i| self.search(&[], decoding, i as u64))
-                .collect();
-            let mut ignore = |_| ControlFlow::Continue(());
-            self.run(&batch, &[], decoding, &mut searches, &mut ignore)?;
-            for (&i, search) in rows.iter().zip(searches) {
-                found[i] = Some(search.finish());
-            }
-        }
+        self.generate_each(
+            &mut inputs.iter().cloned(),
+            AT_ONCE,
+            decoding,
+            &mut |i, generated| found[i] = Some(generated),
+        )?;
         Ok(found.into_iter().flatten().collect())
     }
 
-    fn search(&self, prefix: &[u32], decoding: &Decoding, row: u64) -> Search {
-        let mut given = vec![self.config().decoder_start_token_id];
-        given.extend(prefix);
-        Search::new(&given, self.config().eos_token_id, decoding, row)
+    /// Writes for inputs as they come, so many at once: where one ends, the next begins. What was
+    /// written goes to `on_done` with the input's number, from 0, as soon as it is there, which need
+    /// not be in order. Sampling takes the seed plus the input's number.
+    ///
+    /// # Errors
+    /// As [`Seq2Seq::generate`].
+    pub fn generate_each(
+        &self,
+        inputs: &mut dyn Iterator<Item = Vec<u32>>,
+        at_once: usize,
+        decoding: &Decoding,
+        on_done: &mut dyn FnMut(usize, Generated),
+    ) -> Result<(), Error> {
+        let given = [self.config().decoder_start_token_id];
+        let mut ignore = |_| ControlFlow::Continue(());
+        self.write(inputs, at_once, &given, decoding, &mut ignore, on_done)
     }
 
-    /// Advances one search an input until all have ended.
-    fn run(
+    fn search(&self, given: &[u32], decoding: &Decoding, number: usize) -> Search {
+        let end = self.config().eos_token_id;
+        Search::new(given, end, decoding, number as u64)
+    }
+
+    fn write(
         &self,
-        inputs: &[&[u32]],
-        prefix: &[u32],
+        inputs: &mut dyn Iterator<Item = Vec<u32>>,
+        at_once: usize,
+        given: &[u32],
         decoding: &Decoding,
-        searches: &mut [Search],
         on_token: &mut dyn FnMut(u32) -> ControlFlow<()>,
+        on_done: &mut dyn FnMut(usize, Generated),
     ) -> Result<(), Error> {
-        let device = self.device();
-        let input = Batch::new(inputs, self.config(), device)?;
-        if decoding.max_tokens == 0 {
-            return Ok(());
-        }
-        let mut given = vec![self.config().decoder_start_token_id];
-        given.extend(prefix);
-        let mut cache = self.t5().start(&self.t5().encode(&input), &input.mask);
-        let tokens = rows(&given.repeat(inputs.len()), inputs.len(), device);
-        let mut logits = numbers(self.t5().step(tokens, &mut cache))?;
-        let mut steps = match self.host()? {
-            Some(decoder) => {
-                let lengths: Vec<usize> = inputs.iter().map(|input| input.len()).collect();
-                Steps::Host(decoder, HostCache::new(&cache, &lengths)?)
-            }
-            None => Steps::Device(self.t5(), Box::new(cache)),
+        let mut memory = match self.network() {
+            Network::Host(host) => Steps::Host(host, HostCache::default()),
+            Network::Device(t5) => Steps::Device(t5, None),
         };
-        // Which searches go on, and how many sequences each of them follows.
-        let mut active: Vec<(usize, usize)> = (0..inputs.len()).map(|i| (i, 1)).collect();
+        let mut running: Vec<Running> = Vec::new();
+        let mut next: Vec<Next> = Vec::new();
+        // Whether each input is followed by as many sequences as before.
+        let mut same = true;
+        let mut number = 0;
         loop {
-            let mut next = Vec::new();
-            let mut rest = logits.as_slice();
-            let mut first_row = 0;
-            let mut followed = Vec::with_capacity(active.len());
-            for &(i, rows) in &active {
-                let (own, after) = rest.split_at(rows * self.config().vocab_size);
-                rest = after;
-                let chosen = searches[i].advance(own, on_token);
-                if !chosen.is_empty() {
-                    followed.push((i, chosen.len()));
-                }
-                next.extend(chosen.into_iter().map(|one| Next {
-                    from: first_row + one.from,
-                    ..one
-                }));
-                first_row += rows;
+            let room = if memory.takes_newcomers(running.len()) {
+                at_once.max(1) - running.len()
+            } else {
+                0
+            };
+            let newcomers: Vec<Vec<u32>> = inputs.take(room).collect();
+            for _ in &newcomers {
+                running.push(Running {
+                    number,
+                    search: self.search(given, decoding, number),
+                    rows: 1,
+                });
+                number += 1;
             }
-            if next.is_empty() {
+            if running.is_empty() {
                 return Ok(());
             }
-            logits = steps.take(&next, first_row, active == followed)?;
-            active = followed;
+            if decoding.max_tokens == 0 {
+                for one in running.drain(..) {
+                    on_done(one.number, one.search.finish());
+                }
+                continue;
+            }
+            let newcomers: Vec<&[u32]> = newcomers.iter().map(Vec::as_slice).collect();
+            let logits = memory.read(self, &next, same, &newcomers, given)?;
+            next.clear();
+            same = true;
+            let mut first_row = 0;
+            let mut rest = logits.as_slice();
+            for mut one in std::mem::take(&mut running) {
+                let (own, after) = rest.split_at(one.rows * self.config().vocab_size);
+                rest = after;
+                let chosen = one.search.advance(own, on_token);
+                next.extend(chosen.iter().map(|chosen| Next {
+                    from: first_row + chosen.from,
+                    ..*chosen
+                }));
+                first_row += one.rows;
+                same &= one.rows == chosen.len();
+                one.rows = chosen.len();
+                if chosen.is_empty() {
+                    on_done(one.number, one.search.finish());
+                } else {
+                    running.push(one);
+                }
+            }
         }
     }
 }
 
-/// Where the decoder runs after its first step, and what it remembers there.
+/// An input that is being written for.
+struct Running {
+    number: usize,
+    search: Search,
+    /// How many sequences it follows.
+    rows: usize,
+}
+
+/// Where the network runs, and what it remembers there.
 enum Steps<'a> {
-    Host(&'a HostDecoder, HostCache),
-    Device(&'a T5, Box<Cache>),
+    Host(&'a HostT5, HostCache),
+    Device(&'a T5, Option<Box<Cache>>),
 }
 
 impl Steps<'_> {
-    /// Follows these of the `rows` sequences, each with one token more, and returns the logits after
-    /// them. The encoder's part of the memory stays where each input is followed by as many
-    /// sequences as before.
-    fn take(&mut self, next: &[Next], rows: usize, same_inputs: bool) -> Result<Vec<f32>, Error> {
-        let tokens: Vec<u32> = next.iter().map(|one| one.token).collect();
+    /// Whether an input may join others: on a device all begin together, since a batch there is
+    /// filled up to one width.
+    fn takes_newcomers(&self, running: usize) -> bool {
+        matches!(self, Self::Host(..)) || running == 0
+    }
+
+    /// Follows these of the sequences, each with one token more, and begins with the newcomers;
+    /// `same` if each input is followed by as many sequences as before. Returns the logits after them, in this order.
+    fn read(
+        &mut self,
+        model: &Seq2Seq,
+        next: &[Next],
+        same: bool,
+        newcomers: &[&[u32]],
+        given: &[u32],
+    ) -> Result<Vec<f32>, Error> {
+        if !newcomers.is_empty() {
+            check(newcomers, model.config())?;
+        }
         match self {
-            Self::Host(decoder, cache) => {
+            Self::Host(host, cache) => {
                 cache.follow(next.iter().map(|one| one.from));
-                Ok(decoder.step(&tokens, cache))
+                if !newcomers.is_empty() {
+                    host.begin(newcomers, cache);
+                }
+                let tokens: Vec<&[u32]> = next
+                    .iter()
+                    .map(|one| std::slice::from_ref(&one.token))
+                    .chain(newcomers.iter().map(|_| given))
+                    .collect();
+                Ok(host.read(&tokens, cache))
             }
             Self::Device(t5, cache) => {
-                let device = t5.device();
-                let from: Vec<u32> = next.iter().map(|one| one.from as u32).collect();
-                if !from.iter().copied().eq(0..rows as u32) {
-                    let from = integers(&from, &device);
-                    if same_inputs {
-                        cache.reorder(&from);
-                    } else {
-                        cache.keep(&from);
+                let device = model.device();
+                let (tokens, cache) = match cache {
+                    Some(cache) if newcomers.is_empty() => {
+                        let from: Vec<u32> = next.iter().map(|one| one.from as u32).collect();
+                        if !(same && from.iter().copied().eq(0..from.len() as u32)) {
+                            let from = integers(&from, device);
+                            // What is seen of the inputs stays where it is.
+                            if same {
+                                cache.reorder(&from);
+                            } else {
+                                cache.keep(&from);
+                            }
+                        }
+                        let tokens: Vec<u32> = next.iter().map(|one| one.token).collect();
+                        (rows(&tokens, tokens.len(), device), cache)
                     }
-                }
-                numbers(t5.step(self::rows(&tokens, tokens.len(), &device), cache))
+                    cache => {
+                        let input = Batch::new(newcomers, model.config(), device)?;
+                        let begun = t5.start(&t5.encode(&input), &input.mask);
+                        let tokens = given.repeat(newcomers.len());
+                        let tokens = rows(&tokens, newcomers.len(), device);
+                        (tokens, cache.insert(Box::new(begun)))
+                    }
+                };
+                t5.step(tokens, cache)
+                    .try_into_vec_as::<f32>()
+                    .map_err(|error| Error::Execution(error.to_string()))
             }
         }
     }
-}
-
-fn numbers(tensor: Tensor<2>) -> Result<Vec<f32>, Error> {
-    tensor
-        .try_into_vec_as::<f32>()
-        .map_err(|error| Error::Execution(error.to_string()))
 }
 
 /// Ids as `[count, width]`.

@@ -13,7 +13,9 @@ mod seq2seq;
 mod static_encoder;
 mod stored;
 pub mod t5;
+mod tensors;
 mod tokenizer;
+mod weights;
 
 pub use decoding::{Decoding, EarlyStopping, Generated, Strategy};
 pub use device::device;
@@ -24,6 +26,7 @@ pub use static_encoder::{StaticEncoder, StaticVectors};
 pub use stored::Stored;
 pub use t5::{Batch, Config, T5, Targets};
 pub use tokenizer::Tokenizer;
+pub use weights::Weights;
 
 /// Where tensors live.
 pub use burn::tensor::Device;

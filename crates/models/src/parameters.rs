@@ -177,8 +177,12 @@ impl Precision {
 
 /// The numbers of one stored tensor, all finite.
 pub(crate) fn read_floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, Error> {
-    let bytes = view.data();
-    let values: Vec<f32> = match view.dtype() {
+    finite(name, floats(name, view.dtype(), view.data())?)
+}
+
+/// The numbers that a tensor's bytes stand for.
+pub(crate) fn floats(name: &str, kind: Dtype, bytes: &[u8]) -> Result<Vec<f32>, Error> {
+    Ok(match kind {
         Dtype::F32 => bytes
             .as_chunks::<4>()
             .0
@@ -203,13 +207,22 @@ pub(crate) fn read_floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>,
                 found: format!("{other:?}"),
             });
         }
-    };
-    if values.iter().any(|value| !value.is_finite()) {
-        return Err(Error::NotFinite {
+    })
+}
+
+/// The values, if all of them are finite.
+pub(crate) fn finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>, Error> {
+    // Without a way out of the loop it is made of vector instructions.
+    let all = values
+        .iter()
+        .fold(true, |all, value| all & value.is_finite());
+    if all {
+        Ok(values)
+    } else {
+        Err(Error::NotFinite {
             name: name.to_owned(),
-        });
+        })
     }
-    Ok(values)
 }
 
 fn unfit(name: &str, found: Option<&Parameter>, expected: &[usize]) -> Error {

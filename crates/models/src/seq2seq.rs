@@ -5,22 +5,31 @@ use std::{
 
 use burn::tensor::Device;
 use idiolect_core::ModelIdentity;
-use sha2::{Digest, Sha256};
 
 use crate::{
-    Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, folder,
-    t5::{HostDecoder, Targets},
+    Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, Weights, folder,
+    t5::{HostT5, Targets},
+    tensors::TensorFile,
 };
 
 /// A T5 with its tokenizer, ready to write: what a model folder holds.
 #[derive(Debug, Clone)]
 pub struct Seq2Seq {
-    t5: T5,
+    config: Config,
+    network: Network,
     tokenizer: Option<Tokenizer>,
-    identity: ModelIdentity,
+    name: String,
+    /// What the weights were read from; nothing for a model that is still in training.
+    file: Option<Arc<TensorFile>>,
+    sha256: Arc<OnceLock<String>>,
     device: Device,
-    /// Made when the first text is written.
-    host: Arc<OnceLock<HostDecoder>>,
+}
+
+/// The network where it runs.
+#[derive(Debug, Clone)]
+pub(crate) enum Network {
+    Host(Arc<HostT5>),
+    Device(Box<T5>),
 }
 
 /// How many tokens are computed together at most, fillings included.
@@ -32,7 +41,16 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
     pub fn open(name_or_folder: &str, device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::open(name_or_folder)?, device)
+        Self::open_as(name_or_folder, device, Weights::default())
+    }
+
+    /// Opens `builtin` or a model folder, with its weights kept in this way where they are computed
+    /// with on the CPU.
+    ///
+    /// # Errors
+    /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
+    pub fn open_as(name_or_folder: &str, device: &Device, weights: Weights) -> Result<Self, Error> {
+        Self::new(&Stored::open(name_or_folder)?, device, weights)
     }
 
     /// Opens a folder of `config.json`, `model.safetensors` and, if it is there, `tokenizer.json`.
@@ -40,7 +58,7 @@ impl Seq2Seq {
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::load(folder)?, device)
+        Self::new(&Stored::load(folder)?, device, Weights::default())
     }
 
     /// The model that the binary carries.
@@ -48,51 +66,98 @@ impl Seq2Seq {
     /// # Errors
     /// [`Error::NoBuiltin`] in a build without the feature `builtin`.
     pub fn builtin(device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::builtin()?, device)
+        Self::new(&Stored::builtin()?, device, Weights::default())
     }
 
-    fn new(stored: &Stored, device: &Device) -> Result<Self, Error> {
-        let tokenizer = stored.tokenizer()?;
-        // Hashing takes as long as reading, and both stand between a user and the first word.
-        let (sha256, parameters) = rayon::join(
-            || hex(&Sha256::digest(stored.weights())),
-            || stored.parameters(device),
+    fn new(stored: &Stored, device: &Device, weights: Weights) -> Result<Self, Error> {
+        let file = stored.tensors()?;
+        // Both stand between a user and the first word.
+        let (tokenizer, network) = rayon::join(
+            || stored.tokenizer(),
+            || {
+                if *device == Device::flex() {
+                    let host = HostT5::new(&stored.config, &file, weights)?;
+                    Ok(Network::Host(Arc::new(host)))
+                } else {
+                    let parameters = stored.parameters(device)?;
+                    Ok(Network::Device(Box::new(T5::new(
+                        &stored.config,
+                        &parameters,
+                    )?)))
+                }
+            },
         );
         Ok(Self {
-            t5: T5::new(&stored.config, &parameters?)?,
-            tokenizer,
-            identity: ModelIdentity {
-                name: stored.name.clone(),
-                sha256,
-            },
+            config: stored.config.clone(),
+            network: network?,
+            tokenizer: tokenizer?,
+            name: stored.name.clone(),
+            file: Some(Arc::new(file)),
+            sha256: Arc::default(),
             device: device.clone(),
-            host: Arc::default(),
         })
     }
 
     /// A model in training, looked at as one that writes; it has no content hash.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::Shape`], [`Error::Execution`].
+    pub fn of_parameters(
+        config: &Config,
+        parameters: &Parameters,
+        tokenizer: Option<Tokenizer>,
+        name: &str,
+        device: &Device,
+    ) -> Result<Self, Error> {
+        let mut made = Self::of_parts(T5::new(config, parameters)?, tokenizer, name);
+        if *device == Device::flex() {
+            let host = HostT5::new(config, parameters, Weights::default())?;
+            made.network = Network::Host(Arc::new(host));
+        }
+        Ok(made)
+    }
+
+    /// A model that runs by the tensor library wherever its weights lie, the CPU included; it has no
+    /// content hash.
     pub fn of_parts(t5: T5, tokenizer: Option<Tokenizer>, name: &str) -> Self {
-        let device = t5.device();
         Self {
-            t5,
+            config: t5.config().clone(),
+            device: t5.device(),
+            network: Network::Device(Box::new(t5)),
             tokenizer,
-            identity: ModelIdentity {
-                name: name.to_owned(),
-                sha256: String::new(),
-            },
-            device,
-            host: Arc::default(),
+            name: name.to_owned(),
+            file: None,
+            sha256: Arc::default(),
         }
     }
 
-    /// Name and content hash.
-    pub fn identity(&self) -> &ModelIdentity {
-        &self.identity
+    /// Name and content hash. The weights are read for the hash when it is first asked for.
+    ///
+    /// # Errors
+    /// [`Error::Read`].
+    pub fn identity(&self) -> Result<ModelIdentity, Error> {
+        let sha256 = match (self.sha256.get(), &self.file) {
+            (Some(known), _) => known.clone(),
+            (None, None) => String::new(),
+            (None, Some(file)) => {
+                let found = file.sha256()?;
+                self.sha256.get_or_init(|| found).clone()
+            }
+        };
+        Ok(ModelIdentity {
+            name: self.name.clone(),
+            sha256,
+        })
+    }
+
+    /// What it is called: `builtin`, or as its folder.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Its sizes and special tokens.
     pub fn config(&self) -> &Config {
-        self.t5.config()
+        &self.config
     }
 
     /// Its tokenizer, where the folder has one.
@@ -100,26 +165,13 @@ impl Seq2Seq {
         self.tokenizer.as_ref()
     }
 
-    /// The network itself.
-    pub fn t5(&self) -> &T5 {
-        &self.t5
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
     }
 
     /// Where it runs.
     pub fn device(&self) -> &Device {
         &self.device
-    }
-
-    /// The decoder as it runs where the device is the CPU.
-    pub(crate) fn host(&self) -> Result<Option<&HostDecoder>, Error> {
-        if self.device != Device::flex() {
-            return Ok(None);
-        }
-        if let Some(made) = self.host.get() {
-            return Ok(Some(made));
-        }
-        let made = HostDecoder::new(&self.t5)?;
-        Ok(Some(self.host.get_or_init(|| made)))
     }
 
     /// Logits of every place of each row's decoder input, by the whole network without a cache:
@@ -139,9 +191,18 @@ impl Seq2Seq {
                 right: decoder_inputs.len(),
             });
         }
+        let t5 = match &self.network {
+            Network::Host(host) => {
+                for rows in [inputs, decoder_inputs] {
+                    check(rows, &self.config)?;
+                }
+                return Ok(host.logits(inputs, decoder_inputs));
+            }
+            Network::Device(t5) => t5,
+        };
         let input = Batch::new(inputs, self.config(), &self.device)?;
         let decoder_input = Batch::new(decoder_inputs, self.config(), &self.device)?.ids;
-        let found = self.t5.forward(&input, &decoder_input);
+        let found = t5.forward(&input, &decoder_input);
         let [_, width, vocabulary] = found.dims();
         let values = found
             .try_into_vec_as::<f32>()
@@ -180,13 +241,43 @@ impl Seq2Seq {
         for rows in batches(&order, |i| inputs[i].len() + targets[i].len()) {
             let input: Vec<&[u32]> = rows.iter().map(|&i| inputs[i].as_slice()).collect();
             let target: Vec<&[u32]> = rows.iter().map(|&i| targets[i].as_slice()).collect();
-            let input = Batch::new(&input, self.config(), &self.device)?;
-            let target = Targets::new(&target, self.config(), &self.device)?;
-            for (&i, row) in rows.iter().zip(self.t5.log_probs(&input, &target)?) {
+            let log_probs = match &self.network {
+                Network::Host(host) => {
+                    check(&input, &self.config)?;
+                    check(&target, &self.config)?;
+                    host.log_probs(&input, &target, self.config.decoder_start_token_id)
+                }
+                Network::Device(t5) => {
+                    let input = Batch::new(&input, self.config(), &self.device)?;
+                    let target = Targets::new(&target, self.config(), &self.device)?;
+                    t5.log_probs(&input, &target)?
+                }
+            };
+            for (&i, row) in rows.iter().zip(log_probs) {
                 found[i] = row;
             }
         }
         Ok(found)
+    }
+}
+
+/// Whether a network of these sizes can read the rows.
+///
+/// # Errors
+/// [`Error::EmptyInput`], [`Error::TokenId`].
+pub(crate) fn check(rows: &[&[u32]], config: &Config) -> Result<(), Error> {
+    if rows.is_empty() || rows.iter().any(|row| row.is_empty()) {
+        return Err(Error::EmptyInput);
+    }
+    let vocabulary = config.vocab_size;
+    match rows
+        .iter()
+        .copied()
+        .flatten()
+        .find(|&&id| id as usize >= vocabulary)
+    {
+        Some(&id) => Err(Error::TokenId { id, vocabulary }),
+        None => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
 
 use burn::tensor::Device;
 
-use crate::{Config, Error, Parameters, Tokenizer, folder};
+use crate::{Config, Error, Parameters, Tokenizer, folder, tensors::TensorFile};
 
 /// What a model folder holds, read but not yet made into a network: what training starts from.
 #[derive(Debug, Clone)]
@@ -89,6 +89,18 @@ impl Stored {
     /// The bytes of its tokenizer.json, where it has one.
     pub fn tokenizer_json(&self) -> Option<&[u8]> {
         self.tokenizer.as_deref()
+    }
+
+    /// Its weights, to be read one tensor at a time.
+    ///
+    /// # Errors
+    /// [`Error::Read`], [`Error::Weights`].
+    pub(crate) fn tensors(&self) -> Result<TensorFile, Error> {
+        let path = self.folder.join(WEIGHTS);
+        match self.weights {
+            Cow::Borrowed(bytes) => TensorFile::of_memory(bytes, path),
+            Cow::Owned(_) => TensorFile::open(path),
+        }
     }
 
     /// Its weights on a device.

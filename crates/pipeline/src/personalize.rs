@@ -53,7 +53,7 @@ pub fn carry_out(
         summary: plan.summary,
         keywords: plan.keywords,
         prompt: plan.input.text,
-        model: stages.generator.identity().clone(),
+        model: stages.generator.identity()?,
         encoder: plan.encoder,
         decoding: serde_json::json!(request.decoding),
         seed: request.decoding.seed,

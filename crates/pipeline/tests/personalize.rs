@@ -9,7 +9,7 @@ use idiolect_core::{
     Before, Document, Encoder, EncoderError, FinishReason, KeywordSource, Ranking, SummarySource,
     Trace,
 };
-use idiolect_models::{Config, Seq2Seq, T5, Tokenizer, device, t5::random_parameters};
+use idiolect_models::{Config, Seq2Seq, Tokenizer, device, t5::random_parameters};
 use idiolect_pipeline::{Error, PAST_CHARACTERS, Request, Source, Stages, personalize, plan};
 use idiolect_retrieval::MemoryPast;
 
@@ -20,10 +20,11 @@ fn model() -> Seq2Seq {
     });
     let config: Config = serde_json::from_value(config).unwrap();
     let device = device("cpu").unwrap();
-    let t5 = T5::new(&config, &random_parameters(&config, 3, &device)).unwrap();
+    let parameters = random_parameters(&config, 3, &device);
     let file =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/tests/golden/unigram/tokenizer.json");
-    Seq2Seq::of_parts(t5, Some(Tokenizer::load(&file).unwrap()), "random")
+    let tokenizer = Tokenizer::load(&file).unwrap();
+    Seq2Seq::of_parameters(&config, &parameters, Some(tokenizer), "random", &device).unwrap()
 }
 
 fn documents() -> Vec<Document> {

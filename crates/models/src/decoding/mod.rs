@@ -12,6 +12,7 @@ use std::ops::ControlFlow;
 use idiolect_core::FinishReason;
 use serde::{Deserialize, Serialize};
 
+use crate::host::{largest, log_total};
 use beam::BeamSearch;
 use rules::Rules;
 use single::Single;
@@ -161,23 +162,4 @@ impl Search {
             Self::Beam(search) => search.finish(),
         }
     }
-}
-
-/// ln Σ exp: what is subtracted from logits to make them log-probabilities.
-fn log_total(logits: &[f32]) -> f32 {
-    let peak = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let total: f32 = logits.iter().map(|logit| (logit - peak).exp()).sum();
-    peak + total.ln()
-}
-
-/// Index of the largest number, the first of several; `None` where all are minus infinity.
-fn largest(scores: &[f32]) -> Option<usize> {
-    let mut found = None;
-    let mut best = f32::NEG_INFINITY;
-    for (i, &score) in scores.iter().enumerate() {
-        if score > best {
-            (found, best) = (Some(i), score);
-        }
-    }
-    found
 }

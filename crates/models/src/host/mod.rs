@@ -1,6 +1,14 @@
-//! Computation on the CPU without a tensor library: products whose time goes into reading weights,
-//! by the widest instructions that the processor has.
+//! Computation on the CPU without a tensor library: the same networks at the speed at which their
+//! weights can be read. Rows of a batch lie one below the other and are never padded.
 
+mod attention;
+mod gemm;
+mod int8;
 mod matrix;
+mod simd;
 
-pub(crate) use matrix::{Matrix, add_scaled, dot, with_simd};
+pub(crate) use attention::{Attention, DistanceBias, Memory, OneQuery, attend_each};
+pub(crate) use gemm::Rows;
+pub(crate) use matrix::Matrix;
+pub use simd::Activation;
+pub(crate) use simd::{add, largest, log_total, rms_norm, scale};

@@ -4,8 +4,8 @@ use burn::tensor::{Int, Tensor};
 /// position at each step.
 #[derive(Debug, Clone)]
 pub struct Cache {
-    pub(super) own: Vec<Option<(Tensor<4>, Tensor<4>)>>,
-    pub(super) cross: Vec<(Tensor<4>, Tensor<4>)>,
+    own: Vec<Option<(Tensor<4>, Tensor<4>)>>,
+    cross: Vec<(Tensor<4>, Tensor<4>)>,
     mask: Tensor<4>,
 }
 

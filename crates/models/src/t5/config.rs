@@ -1,5 +1,7 @@
 use serde::{Deserialize, Serialize};
 
+pub use crate::host::Activation;
+
 /// `config.json` of a T5 in the Hugging Face layout (T5 1.0, 1.1, Flan, mT5). Keys that are not
 /// listed are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,17 +107,6 @@ pub struct FeedForward {
     pub activation: Activation,
     /// Whether `wi_0` and `wi_1` stand in place of `wi`.
     pub gated: bool,
-}
-
-/// A nonlinearity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Activation {
-    /// max(x, 0).
-    Relu,
-    /// The tanh form of GELU, which T5 1.1 uses.
-    GeluTanh,
-    /// x · sigmoid(x).
-    Silu,
 }
 
 impl Config {

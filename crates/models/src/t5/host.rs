@@ -1,424 +1,603 @@
-//! The decoder on the CPU, one token at a time and without a tensor library: the same network as
-//! [`T5::step`] computes, at the speed at which its weights can be read.
+//! The same network as [`super::T5`] on the CPU, without a tensor library. The tokens of all rows lie
+//! one below the other, and nothing is padded.
 
-#![expect(
-    clippy::inline_always,
-    reason = "code for wide vectors must be part of the function that may use them"
-)]
+use std::sync::Arc;
 
-use burn::tensor::Tensor;
-use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Cache, FeedForwardLayer, T5, config::Activation, layers::Norm};
+use super::{
+    Config,
+    position::{bidirectional_bucket, causal_bucket},
+};
 use crate::{
-    Error, Parameter,
-    host::{Matrix, add_scaled, dot, with_simd},
+    Error, Weights,
+    host::{
+        Activation, Attention, DistanceBias, Matrix, Memory, OneQuery, Rows, add, attend_each,
+        log_total, rms_norm, scale,
+    },
+    tensors::Tensors,
 };
 
-/// The decoder's weights.
+/// A T5 on the CPU.
 #[derive(Debug)]
-pub(crate) struct HostDecoder {
+pub(crate) struct HostT5 {
     /// `None` where the head is the embedding.
     embedding: Option<Matrix>,
     head: Matrix,
-    layers: Vec<Layer>,
-    norm: HostNorm,
-    /// For each head, the position bias by distance; the last holds for all beyond.
-    bias: Vec<Vec<f32>>,
+    encoder: Stack<Layer>,
+    decoder: Stack<(Layer, Cross)>,
     /// Of the outputs, before the head.
     scale: f32,
     width: usize,
     heads: usize,
+    epsilon: f32,
+}
+
+#[derive(Debug)]
+struct Stack<L> {
+    layers: Vec<L>,
+    /// One that all layers share, or one a layer.
+    biases: Vec<DistanceBias>,
+    norm: Vec<f32>,
 }
 
 #[derive(Debug)]
 struct Layer {
-    attention_norm: HostNorm,
+    attention_norm: Vec<f32>,
     /// Queries, keys and values, one below the other.
     qkv: Matrix,
     o: Matrix,
-    cross_norm: HostNorm,
-    cross_q: Matrix,
-    cross_o: Matrix,
-    feed_forward_norm: HostNorm,
-    /// The first projection, and below it the gate's.
+    feed_forward_norm: Vec<f32>,
     wi: Matrix,
-    gated: bool,
+    gate: Option<Matrix>,
     activation: Activation,
     wo: Matrix,
 }
 
+/// A decoder layer's attention to the input.
 #[derive(Debug)]
-struct HostNorm {
-    weight: Vec<f32>,
-    epsilon: f32,
+struct Cross {
+    norm: Vec<f32>,
+    q: Matrix,
+    /// Keys and values, one below the other.
+    kv: Matrix,
+    o: Matrix,
 }
 
-/// Keys and values: of the inputs, and of every token that any followed sequence has read. A token
-/// that several sequences share is kept once.
+/// What the followed sequences have read so far.
 #[derive(Debug)]
 pub(crate) struct HostCache {
-    own: Vec<KeysAndValues>,
+    /// For each layer the keys and values of every token that any sequence has read. A token that
+    /// several sequences share is kept once.
+    own: Vec<Memory>,
     /// How many places there are in each of them.
     taken: u32,
-    /// For each input, those of each layer.
-    cross: Vec<Vec<KeysAndValues>>,
+    rows: Vec<Row>,
     /// 0, 1, 2, …: the places of the longest input.
     everywhere: Vec<u32>,
-    rows: Vec<Row>,
-}
-
-#[derive(Debug, Default)]
-struct KeysAndValues {
-    /// Place after place, all heads of one together.
-    keys: Vec<f32>,
-    values: Vec<f32>,
 }
 
 /// One sequence that is followed.
 #[derive(Debug, Clone)]
 struct Row {
-    input: usize,
+    input: Arc<Input>,
     /// Where in [`HostCache::own`] its tokens are, in order.
     places: Vec<u32>,
 }
 
-impl HostDecoder {
-    /// Takes the weights over from the device.
+/// What the decoder sees of an input.
+#[derive(Debug)]
+struct Input {
+    tokens: usize,
+    /// For each layer, keys and values.
+    memories: Vec<Memory>,
+}
+
+impl HostT5 {
+    /// Reads the weights, a layer after the other.
     ///
     /// # Errors
-    /// [`Error::Execution`] where the device fails.
-    pub(crate) fn new(t5: &T5) -> Result<Self, Error> {
-        let width = t5.config.d_model;
-        let layers = t5.decoder.par_iter().map(|block| {
-            let (own, cross) = (&block.attention, &block.cross);
-            let FeedForwardLayer {
-                wi,
-                gate,
-                wo,
-                activation,
-            } = &block.feed_forward;
-            let mut first = vec![wi];
-            first.extend(gate);
-            Ok(Layer {
-                attention_norm: HostNorm::new(&block.attention_norm)?,
-                qkv: matrix(&[&own.q, &own.k, &own.v])?,
-                o: matrix(&[&own.o])?,
-                cross_norm: HostNorm::new(&block.cross_norm)?,
-                cross_q: matrix(&[&cross.q])?,
-                cross_o: matrix(&[&cross.o])?,
-                feed_forward_norm: HostNorm::new(&block.feed_forward_norm)?,
-                wi: matrix(&first)?,
-                gated: gate.is_some(),
-                activation: *activation,
-                wo: matrix(&[wo])?,
-            })
-        });
-        let layers = layers.collect::<Result<_, Error>>()?;
-        let (embedding, head) = (matrix(&[&t5.shared])?, matrix(&[&t5.head])?);
+    /// As [`Tensors::read`].
+    pub(crate) fn new(
+        config: &Config,
+        tensors: &impl Tensors,
+        weights: Weights,
+    ) -> Result<Self, Error> {
+        let make = Maker {
+            config,
+            tensors,
+            weights,
+        };
+        let shape = [config.vocab_size, config.d_model];
+        let shared = make.values("shared.weight", &shape)?;
+        let head = if tensors.has("lm_head.weight") {
+            // Some checkpoints hold a tied head as well.
+            Some(make.values("lm_head.weight", &shape)?).filter(|head| *head != shared)
+        } else {
+            None
+        };
+        let matrix = |values| Matrix::new(values, config.d_model, weights);
+        let shared = matrix(shared);
+        let (embedding, head) = match head {
+            Some(head) => (Some(shared), matrix(head)),
+            None => (None, shared),
+        };
+        let encoder = make.stack("encoder", config.num_layers, |path| make.layer(path, 1))?;
+        let decoder = make.stack("decoder", config.decoder_layers(), |path| {
+            Ok((make.layer(path, 2)?, make.cross(path)?))
+        })?;
         Ok(Self {
-            embedding: (embedding != head).then_some(embedding),
+            embedding,
             head,
-            layers,
-            norm: HostNorm::new(&t5.decoder_norm)?,
-            bias: t5.decoder_bias.by_distance()?,
-            scale: if t5.config.scales_outputs() {
-                (width as f32).powf(-0.5)
+            encoder,
+            decoder,
+            scale: if config.scales_outputs() {
+                (config.d_model as f32).powf(-0.5)
             } else {
                 1.0
             },
-            width,
-            heads: t5.config.num_heads,
+            width: config.d_model,
+            heads: config.num_heads,
+            epsilon: config.layer_norm_epsilon as f32,
         })
     }
 
-    /// Runs the decoder over one token more of each row and returns the logits after it, one
-    /// vocabulary after the other.
-    pub(crate) fn step(&self, tokens: &[u32], cache: &mut HostCache) -> Vec<f32> {
-        let embedding = self.embedding.as_ref().unwrap_or(&self.head);
-        let mut x = Vec::with_capacity(tokens.len() * self.width);
-        for &token in tokens {
-            embedding.copy_row(token as usize, &mut x);
+    /// Hidden states of all tokens of the inputs, input after input.
+    pub(crate) fn encode(&self, inputs: &[&[u32]]) -> Vec<f32> {
+        let mut x = self.embed(inputs.iter().copied().flatten());
+        let mut first = 0;
+        let sequences: Vec<(usize, usize)> = inputs
+            .iter()
+            .map(|input| {
+                first += input.len();
+                (first - input.len(), input.len())
+            })
+            .collect();
+        for (i, layer) in self.encoder.layers.iter().enumerate() {
+            let normed = rms_norm(&x, &layer.attention_norm, self.epsilon);
+            let qkv = layer.qkv.times(&normed);
+            let [queries, keys, values] = thirds(&qkv, x.len() / self.width);
+            let attention = self.attention(Some(self.encoder.bias(i)));
+            let mixed: Vec<Vec<f32>> = sequences
+                .par_iter()
+                .map(|&(first, count)| {
+                    attention.of(
+                        queries.part(first, count),
+                        keys.part(first, count),
+                        values.part(first, count),
+                    )
+                })
+                .collect();
+            add(&mut x, &layer.o.times(&mixed.concat()));
+            layer.feed_forward(&mut x, self.epsilon);
         }
-        cache.add_places();
-        for (i, layer) in self.layers.iter().enumerate() {
-            let normed = layer.attention_norm.forward(&x);
-            let queries = cache.own[i].take_in(&layer.qkv.times(&normed), tokens.len());
-            let mixed = self.attend(&queries, &cache.rows, |row| Sight {
-                seen: &cache.own[i],
-                places: &row.places,
-                bias: Some(&self.bias),
-            });
-            add(&mut x, &layer.o.times(&mixed));
-            let queries = layer.cross_q.times(&layer.cross_norm.forward(&x));
-            let mixed = self.attend(&queries, &cache.rows, |row| {
-                let seen = &cache.cross[row.input][i];
-                Sight {
-                    seen,
-                    places: &cache.everywhere[..seen.keys.len() * tokens.len() / queries.len()],
-                    bias: None,
-                }
-            });
-            add(&mut x, &layer.cross_o.times(&mixed));
-            let normed = layer.feed_forward_norm.forward(&x);
-            let hidden = layer.activate(layer.wi.times(&normed), tokens.len());
-            add(&mut x, &layer.wo.times(&hidden));
+        rms_norm(&x, &self.encoder.norm, self.epsilon)
+    }
+
+    /// Begins to follow one sequence for each of the inputs.
+    pub(crate) fn begin(&self, inputs: &[&[u32]], cache: &mut HostCache) {
+        let states = self.encode(inputs);
+        let mut made: Vec<Input> = inputs
+            .iter()
+            .map(|input| Input {
+                tokens: input.len(),
+                memories: Vec::with_capacity(self.decoder.layers.len()),
+            })
+            .collect();
+        for (_, cross) in &self.decoder.layers {
+            let memory = cross.kv.times(&states);
+            let place = memory.len() * self.width / states.len();
+            let mut rest = memory.as_slice();
+            for input in &mut made {
+                let (own, after) = rest.split_at(input.tokens * place);
+                input.memories.push(own.to_vec());
+                rest = after;
+            }
         }
-        let mut last = self.norm.forward(&x);
-        for value in &mut last {
-            *value *= self.scale;
+        cache.own.resize_with(self.decoder.layers.len(), Vec::new);
+        for input in made {
+            let known = cache.everywhere.len();
+            cache
+                .everywhere
+                .extend(known as u32..(known.max(input.tokens)) as u32);
+            cache.rows.push(Row {
+                input: Arc::new(input),
+                places: Vec::new(),
+            });
+        }
+    }
+
+    /// Reads some tokens more of each followed sequence, and returns the logits after the last one
+    /// of each, one vocabulary after the other.
+    pub(crate) fn read(&self, tokens: &[&[u32]], cache: &mut HostCache) -> Vec<f32> {
+        let hidden = self.hidden(tokens, cache);
+        let mut last = Vec::with_capacity(tokens.len() * self.width);
+        let mut end = 0;
+        for tokens in tokens {
+            end += tokens.len();
+            last.extend(&hidden[(end - 1) * self.width..end * self.width]);
         }
         self.head.times(&last)
     }
 
-    /// What the queries of each row make of what the row sees.
+    /// For each input, the logits after every token of its decoder input.
+    pub(crate) fn logits(&self, inputs: &[&[u32]], decoder: &[&[u32]]) -> Vec<Vec<Vec<f32>>> {
+        let mut cache = HostCache::default();
+        self.begin(inputs, &mut cache);
+        let hidden = self.hidden(decoder, &mut cache);
+        let logits = self.head.times(&hidden);
+        let mut each = logits.chunks_exact(logits.len() * self.width / hidden.len());
+        decoder
+            .iter()
+            .map(|tokens| {
+                each.by_ref()
+                    .take(tokens.len())
+                    .map(<[f32]>::to_vec)
+                    .collect()
+            })
+            .collect()
+    }
+
+    /// Natural log-probabilities of each target's tokens given its input; `start` is read first.
+    pub(crate) fn log_probs(
+        &self,
+        inputs: &[&[u32]],
+        targets: &[&[u32]],
+        start: u32,
+    ) -> Vec<Vec<f32>> {
+        /// Whose logits are in memory at once.
+        const TOKENS: usize = 64;
+        let read: Vec<Vec<u32>> = targets
+            .iter()
+            .map(|target| {
+                let before = target.iter().take(target.len().saturating_sub(1));
+                std::iter::once(start).chain(before.copied()).collect()
+            })
+            .collect();
+        let read: Vec<&[u32]> = read.iter().map(Vec::as_slice).collect();
+        let mut cache = HostCache::default();
+        self.begin(inputs, &mut cache);
+        let hidden = self.hidden(&read, &mut cache);
+        let ids: Vec<u32> = targets.iter().copied().flatten().copied().collect();
+        let mut found = Vec::with_capacity(ids.len());
+        for (hidden, ids) in hidden.chunks(TOKENS * self.width).zip(ids.chunks(TOKENS)) {
+            let logits = self.head.times(hidden);
+            let each = logits.chunks_exact(logits.len() / ids.len());
+            found.extend(
+                each.zip(ids)
+                    .map(|(logits, &id)| logits[id as usize] - log_total(logits)),
+            );
+        }
+        let mut rest = found.as_slice();
+        targets
+            .iter()
+            .map(|target| {
+                let (own, after) = rest.split_at(target.len());
+                rest = after;
+                own.to_vec()
+            })
+            .collect()
+    }
+
+    /// Decoder outputs as the head expects them, of all these tokens, row after row.
+    fn hidden(&self, tokens: &[&[u32]], cache: &mut HostCache) -> Vec<f32> {
+        let mut x = self.embed(tokens.iter().copied().flatten());
+        cache.add_places(tokens.iter().map(|tokens| tokens.len()));
+        let count = x.len() / self.width;
+        for (i, (layer, cross)) in self.decoder.layers.iter().enumerate() {
+            let normed = rms_norm(&x, &layer.attention_norm, self.epsilon);
+            let qkv = layer.qkv.times(&normed);
+            let [queries, ..] = thirds(&qkv, count);
+            let inner = queries.width;
+            for row in qkv.chunks_exact(3 * inner) {
+                cache.own[i].extend(&row[inner..]);
+            }
+            let attention = Attention {
+                causal: true,
+                ..self.attention(Some(self.decoder.bias(i)))
+            };
+            let memory = &cache.own[i];
+            let mixed = self.attend(attention, queries, tokens, |row| {
+                (memory, cache.rows[row].places.as_slice())
+            });
+            add(&mut x, &layer.o.times(&mixed));
+            let queries = cross.q.times(&rms_norm(&x, &cross.norm, self.epsilon));
+            let queries = Rows::new(&queries, count, inner);
+            let mixed = self.attend(self.attention(None), queries, tokens, |row| {
+                let input = &cache.rows[row].input;
+                (&input.memories[i], &cache.everywhere[..input.tokens])
+            });
+            add(&mut x, &cross.o.times(&mixed));
+            layer.feed_forward(&mut x, self.epsilon);
+        }
+        let mut last = rms_norm(&x, &self.decoder.norm, self.epsilon);
+        scale(&mut last, self.scale);
+        last
+    }
+
+    /// What the queries of each row's new tokens make of the places that the row sees, of which those
+    /// of the tokens themselves are the last where attention is causal.
     fn attend<'a>(
         &self,
-        queries: &[f32],
-        rows: &'a [Row],
-        sight: impl Fn(&'a Row) -> Sight<'a> + Sync,
+        attention: Attention<'_>,
+        queries: Rows<'_>,
+        tokens: &[&[u32]],
+        seen: impl Fn(usize) -> (&'a Memory, &'a [u32]) + Sync,
     ) -> Vec<f32> {
-        let inner = queries.len() / rows.len();
-        let mut mixed = vec![0.0; queries.len()];
-        let attend = |((queries, row), mixed): ((&[f32], &'a Row), &mut [f32])| {
-            with_simd(Attend {
-                queries,
-                sight: sight(row),
-                heads: self.heads,
-                mixed,
-            });
-        };
-        if rows.len() == 1 {
-            attend(((queries, &rows[0]), &mut mixed));
-        } else {
-            queries
-                .par_chunks_exact(inner)
-                .zip(rows)
-                .zip(mixed.par_chunks_exact_mut(inner))
-                .for_each(attend);
+        /// From so many tokens on, their queries are multiplied as a matrix.
+        const MANY: usize = 16;
+        let inner = queries.width;
+        let mut out = vec![0.0; queries.count * inner];
+        let mut rest = out.as_mut_slice();
+        let mut single = Vec::new();
+        let mut first = 0;
+        for (row, tokens) in tokens.iter().enumerate() {
+            let (own, after) = rest.split_at_mut(tokens.len() * inner);
+            rest = after;
+            let (memory, places) = seen(row);
+            let begin = places.first().map_or(0, |&place| place as usize);
+            let together = places.last().map_or(0, |&place| place as usize + 1) - begin;
+            if tokens.len() >= MANY && together == places.len() {
+                let keys = Rows {
+                    values: &memory[begin * 2 * inner..],
+                    count: together,
+                    width: inner,
+                    stride: 2 * inner,
+                };
+                let values = keys.columns(inner, inner);
+                own.copy_from_slice(&attention.of(queries.part(first, tokens.len()), keys, values));
+            } else {
+                for (i, out) in own.chunks_exact_mut(inner).enumerate() {
+                    let later = if attention.causal {
+                        tokens.len() - 1 - i
+                    } else {
+                        0
+                    };
+                    single.push(OneQuery {
+                        attention,
+                        query: queries.row(first + i),
+                        memory,
+                        places: &places[..places.len() - later],
+                        out,
+                    });
+                }
+            }
+            first += tokens.len();
         }
-        mixed
+        attend_each(single);
+        out
+    }
+
+    fn attention<'a>(&self, bias: Option<&'a DistanceBias>) -> Attention<'a> {
+        Attention {
+            heads: self.heads,
+            // T5 folds the scale into its initialisation.
+            scale: 1.0,
+            bias,
+            causal: false,
+        }
+    }
+
+    fn embed<'a>(&self, tokens: impl Iterator<Item = &'a u32>) -> Vec<f32> {
+        let embedding = self.embedding.as_ref().unwrap_or(&self.head);
+        let mut x = Vec::new();
+        for &token in tokens {
+            embedding.copy_row(token as usize, &mut x);
+        }
+        x
+    }
+}
+
+impl<L> Stack<L> {
+    fn bias(&self, layer: usize) -> &DistanceBias {
+        &self.biases[layer.min(self.biases.len() - 1)]
     }
 }
 
 impl Layer {
-    /// The nonlinearity, and the gate where there is one.
-    fn activate(&self, mut projected: Vec<f32>, rows: usize) -> Vec<f32> {
-        let activation = |x: f32| match self.activation {
-            Activation::Relu => x.max(0.0),
-            // ½(1 + tanh y) is the logistic function of 2y.
-            Activation::GeluTanh => {
-                let y = (2.0 / std::f32::consts::PI).sqrt() * (x + 0.044_715 * x * x * x);
-                x / (1.0 + (-2.0 * y).exp())
-            }
-            Activation::Silu => x / (1.0 + (-x).exp()),
-        };
-        if !self.gated {
-            for value in &mut projected {
-                *value = activation(*value);
-            }
-            return projected;
+    fn feed_forward(&self, x: &mut [f32], epsilon: f32) {
+        let normed = rms_norm(x, &self.feed_forward_norm, epsilon);
+        let mut hidden = self.wi.times(&normed);
+        let gate = self.gate.as_ref().map(|gate| gate.times(&normed));
+        let width = hidden.len() * self.feed_forward_norm.len() / x.len();
+        match gate {
+            Some(gate) => hidden
+                .par_chunks_mut(64 * width)
+                .zip(gate.par_chunks(64 * width))
+                .for_each(|(hidden, gate)| self.activation.apply(hidden, Some(gate))),
+            None => hidden
+                .par_chunks_mut(64 * width)
+                .for_each(|hidden| self.activation.apply(hidden, None)),
         }
-        let both = projected.len() / rows;
-        projected
-            .chunks_exact(both)
-            .flat_map(|row| {
-                let (first, gate) = row.split_at(both / 2);
-                first
-                    .iter()
-                    .zip(gate)
-                    .map(|(&x, gate)| activation(x) * gate)
-            })
-            .collect()
+        add(x, &self.wo.times(&hidden));
     }
 }
 
-impl HostNorm {
-    fn new(norm: &Norm) -> Result<Self, Error> {
-        Ok(Self {
-            weight: Parameter::Vector(norm.weight.clone()).values()?,
-            epsilon: norm.epsilon as f32,
-        })
-    }
+/// Queries, keys and values of `count` tokens that were computed together.
+fn thirds(qkv: &[f32], count: usize) -> [Rows<'_>; 3] {
+    let width = qkv.len() / count;
+    let rows = Rows::new(qkv, count, width);
+    [0, 1, 2].map(|third| rows.columns(third * width / 3, width / 3))
+}
 
-    fn forward(&self, x: &[f32]) -> Vec<f32> {
-        let width = self.weight.len();
-        let mut normed = Vec::with_capacity(x.len());
-        for row in x.chunks_exact(width) {
-            let square: f32 = row.iter().map(|value| value * value).sum();
-            let scale = 1.0 / (square / width as f32 + self.epsilon).sqrt();
-            normed.extend(
-                row.iter()
-                    .zip(&self.weight)
-                    .map(|(x, weight)| x * scale * weight),
-            );
+impl Default for HostCache {
+    /// Follows nothing yet.
+    fn default() -> Self {
+        Self {
+            own: Vec::new(),
+            taken: 0,
+            rows: Vec::new(),
+            everywhere: Vec::new(),
         }
-        normed
     }
 }
 
 impl HostCache {
-    /// Takes over what the device has computed for the inputs, of these lengths, and the tokens
-    /// that their decoding began with; one row an input.
-    ///
-    /// # Errors
-    /// [`Error::Execution`] where the device fails.
-    pub(crate) fn new(cache: &Cache, lengths: &[usize]) -> Result<Self, Error> {
-        let began = cache.length();
-        let mut own = Vec::with_capacity(cache.own.len());
-        for (keys, values) in cache.own.iter().flatten() {
-            own.push(KeysAndValues {
-                keys: read(keys)?,
-                values: read(values)?,
-            });
-        }
-        let mut cross: Vec<Vec<KeysAndValues>> = lengths.iter().map(|_| Vec::new()).collect();
-        for (keys, values) in &cache.cross {
-            let (keys, values) = (read(keys)?, read(values)?);
-            let all = keys.len() / lengths.len();
-            let widest = lengths.iter().max().map_or(1, |&most| most);
-            for (i, (cross, length)) in cross.iter_mut().zip(lengths).enumerate() {
-                let kept = i * all..i * all + all / widest * length;
-                cross.push(KeysAndValues {
-                    keys: keys[kept.clone()].to_vec(),
-                    values: values[kept].to_vec(),
-                });
-            }
-        }
-        let row = |input| Row {
-            input,
-            places: (input * began..(input + 1) * began)
-                .map(|place| place as u32)
-                .collect(),
-        };
-        Ok(Self {
-            own,
-            taken: (lengths.len() * began) as u32,
-            cross,
-            everywhere: (0..lengths.iter().max().map_or(0, |&most| most as u32)).collect(),
-            rows: (0..lengths.len()).map(row).collect(),
-        })
-    }
-
     /// Goes on with these rows, in this order; a row may come more than once.
     pub(crate) fn follow(&mut self, rows: impl Iterator<Item = usize>) {
         self.rows = rows.map(|from| self.rows[from].clone()).collect();
+        self.forget();
     }
 
-    /// Each row gets a place for its next token, behind all others.
-    fn add_places(&mut self) {
+    /// Each row gets places for its next tokens, behind all others.
+    fn add_places(&mut self, tokens: impl Iterator<Item = usize>) {
+        for (row, tokens) in self.rows.iter_mut().zip(tokens) {
+            let taken = self.taken + tokens as u32;
+            row.places.extend(self.taken..taken);
+            self.taken = taken;
+        }
+    }
+
+    /// Gives up the places that no row sees any more, once they are most of all.
+    fn forget(&mut self) {
+        const FEW: u32 = 1024;
+        let seen: usize = self.rows.iter().map(|row| row.places.len()).sum();
+        if self.taken < FEW || seen * 2 > self.taken as usize {
+            return;
+        }
+        let mut kept: Vec<u32> = self
+            .rows
+            .iter()
+            .flat_map(|row| row.places.iter().copied())
+            .collect();
+        kept.sort_unstable();
+        kept.dedup();
+        for memory in &mut self.own {
+            let place = memory.len() / self.taken as usize;
+            for (to, &from) in kept.iter().enumerate() {
+                let from = from as usize * place;
+                memory.copy_within(from..from + place, to * place);
+            }
+            memory.truncate(kept.len() * place);
+        }
         for row in &mut self.rows {
-            row.places.push(self.taken);
-            self.taken += 1;
-        }
-    }
-}
-
-impl KeysAndValues {
-    /// Keeps keys and values of as many rows of queries, keys and values, and returns the queries.
-    fn take_in(&mut self, computed: &[f32], rows: usize) -> Vec<f32> {
-        let inner = computed.len() / rows / 3;
-        let mut queries = Vec::with_capacity(rows * inner);
-        for row in computed.chunks_exact(3 * inner) {
-            queries.extend(&row[..inner]);
-            self.keys.extend(&row[inner..2 * inner]);
-            self.values.extend(&row[2 * inner..]);
-        }
-        queries
-    }
-}
-
-/// What one row attends to.
-struct Sight<'a> {
-    seen: &'a KeysAndValues,
-    places: &'a [u32],
-    /// By head and distance from the last place; none across to the input.
-    bias: Option<&'a [Vec<f32>]>,
-}
-
-/// Attention of one row, all heads.
-struct Attend<'a> {
-    queries: &'a [f32],
-    sight: Sight<'a>,
-    heads: usize,
-    mixed: &'a mut [f32],
-}
-
-impl WithSimd for Attend<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Sight { seen, places, bias } = self.sight;
-        let inner = self.queries.len();
-        let each = inner / self.heads;
-        let count = places.len();
-        // Head after head; memory is read place after place.
-        let mut weights = vec![0.0_f32; self.heads * count];
-        for (i, &place) in places.iter().enumerate() {
-            let keys = &seen.keys[place as usize * inner..][..inner];
-            let heads = self.queries.chunks_exact(each).zip(keys.chunks_exact(each));
-            for (head, (query, key)) in heads.enumerate() {
-                weights[head * count + i] = dot(simd, query, key);
+            for place in &mut row.places {
+                // Every place of a row is kept.
+                *place = kept.binary_search(place).unwrap_or_default() as u32;
             }
         }
-        for (head, weights) in weights.chunks_exact_mut(count).enumerate() {
-            if let Some(bias) = bias {
-                let bias = &bias[head];
-                for (distance, weight) in weights.iter_mut().rev().enumerate() {
-                    *weight += bias[distance.min(bias.len() - 1)];
-                }
+        self.taken = kept.len() as u32;
+    }
+}
+
+/// Makes the parts of a network of the tensors of a checkpoint.
+struct Maker<'a, T> {
+    config: &'a Config,
+    tensors: &'a T,
+    weights: Weights,
+}
+
+impl<T: Tensors> Maker<'_, T> {
+    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
+        self.tensors.read(name, shape)
+    }
+
+    fn norm(&self, path: &str) -> Result<Vec<f32>, Error> {
+        self.values(&format!("{path}.weight"), &[self.config.d_model])
+    }
+
+    /// Weights of one shape `[out, in]`, one below the other.
+    fn matrix(&self, names: &[String], [rows, columns]: [usize; 2]) -> Result<Matrix, Error> {
+        let mut values = Vec::new();
+        for name in names {
+            let more = self.values(&format!("{name}.weight"), &[rows, columns])?;
+            if values.is_empty() {
+                values = more;
+            } else {
+                values.extend(more);
             }
-            softmax(weights);
         }
-        for (i, &place) in places.iter().enumerate() {
-            let values = &seen.values[place as usize * inner..][..inner];
-            let heads = self
-                .mixed
-                .chunks_exact_mut(each)
-                .zip(values.chunks_exact(each));
-            for (head, (mixed, value)) in heads.enumerate() {
-                add_scaled(simd, mixed, weights[head * count + i], value);
+        Ok(Matrix::new(values, columns, self.weights))
+    }
+
+    fn stack<L: Send>(
+        &self,
+        name: &str,
+        layers: usize,
+        layer: impl Fn(&str) -> Result<L, Error> + Sync,
+    ) -> Result<Stack<L>, Error> {
+        let path = |i: usize| format!("{name}.block.{i}.layer");
+        let bias = |i| format!("{}.0.SelfAttention.relative_attention_bias.weight", path(i));
+        let of_each = layers > 1 && self.tensors.has(&bias(1));
+        Ok(Stack {
+            layers: (0..layers)
+                .into_par_iter()
+                .map(|i| layer(&path(i)))
+                .collect::<Result<_, _>>()?,
+            biases: (0..if of_each { layers } else { 1 })
+                .map(|i| self.bias(&bias(i), name == "encoder"))
+                .collect::<Result<_, _>>()?,
+            norm: self.norm(&format!("{name}.final_layer_norm"))?,
+        })
+    }
+
+    fn bias(&self, name: &str, both_ways: bool) -> Result<DistanceBias, Error> {
+        let buckets = self.config.relative_attention_num_buckets;
+        let heads = self.config.num_heads;
+        let span = self.config.relative_attention_max_distance;
+        let values = self.values(name, &[buckets, heads])?;
+        let bucket = |distance: i64| {
+            if both_ways {
+                bidirectional_bucket(distance, buckets, span)
+            } else {
+                causal_bucket(distance.min(0).unsigned_abs() as usize, buckets, span)
             }
-        }
+        };
+        Ok(DistanceBias {
+            heads: (0..heads)
+                .map(|head| {
+                    (-(span as i64)..=span as i64)
+                        .map(|distance| values[bucket(distance) * heads + head])
+                        .collect()
+                })
+                .collect(),
+            span,
+        })
     }
-}
 
-fn softmax(scores: &mut [f32]) {
-    let peak = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut total = 0.0;
-    for score in scores.iter_mut() {
-        *score = (*score - peak).exp();
-        total += *score;
+    /// `last`: the feed-forward layer's number in its block.
+    fn layer(&self, path: &str, last: usize) -> Result<Layer, Error> {
+        let Config { d_model, d_ff, .. } = *self.config;
+        let inner = self.config.inner();
+        let kind = self.config.feed_forward().ok_or(Error::Config {
+            file: "config.json".into(),
+            defect: "feed_forward_proj is unknown",
+        })?;
+        let at = format!("{path}.0.SelfAttention");
+        let dense = format!("{path}.{last}.DenseReluDense");
+        let (wi, gate) = if kind.gated {
+            (format!("{dense}.wi_0"), Some(format!("{dense}.wi_1")))
+        } else {
+            (format!("{dense}.wi"), None)
+        };
+        Ok(Layer {
+            attention_norm: self.norm(&format!("{path}.0.layer_norm"))?,
+            qkv: self.matrix(
+                &["q", "k", "v"].map(|name| format!("{at}.{name}")),
+                [inner, d_model],
+            )?,
+            o: self.matrix(&[format!("{at}.o")], [d_model, inner])?,
+            feed_forward_norm: self.norm(&format!("{path}.{last}.layer_norm"))?,
+            wi: self.matrix(&[wi], [d_ff, d_model])?,
+            gate: gate
+                .map(|gate| self.matrix(&[gate], [d_ff, d_model]))
+                .transpose()?,
+            activation: kind.activation,
+            wo: self.matrix(&[format!("{dense}.wo")], [d_model, d_ff])?,
+        })
     }
-    for score in scores {
-        *score /= total;
-    }
-}
 
-fn add(to: &mut [f32], from: &[f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to += from;
+    fn cross(&self, path: &str) -> Result<Cross, Error> {
+        let (inner, width) = (self.config.inner(), self.config.d_model);
+        let at = format!("{path}.1.EncDecAttention");
+        Ok(Cross {
+            norm: self.norm(&format!("{path}.1.layer_norm"))?,
+            q: self.matrix(&[format!("{at}.q")], [inner, width])?,
+            kv: self.matrix(
+                &["k", "v"].map(|name| format!("{at}.{name}")),
+                [inner, width],
+            )?,
+            o: self.matrix(&[format!("{at}.o")], [width, inner])?,
+        })
     }
-}
-
-/// Weights `[out, in]`, one below the other.
-fn matrix(parts: &[&Tensor<2>]) -> Result<Matrix, Error> {
-    let mut values = Vec::new();
-    let mut columns = 1;
-    for &part in parts {
-        columns = part.dims()[1];
-        values.extend(Parameter::Matrix(part.clone()).values()?);
-    }
-    Ok(Matrix::new(values, columns))
-}
-
-/// `[rows, heads, width, d_kv]` as it is kept here: row, place, head.
-fn read(tensor: &Tensor<4>) -> Result<Vec<f32>, Error> {
-    tensor
-        .clone()
-        .swap_dims(1, 2)
-        .try_into_vec_as::<f32>()
-        .map_err(|error| Error::Execution(error.to_string()))
 }

@@ -41,8 +41,8 @@ pub(super) fn linear(x: Tensor<3>, weight: &Tensor<2>) -> Tensor<3> {
 /// Root-mean-square norm without bias.
 #[derive(Debug, Clone)]
 pub(super) struct Norm {
-    pub(super) weight: Tensor<1>,
-    pub(super) epsilon: f64,
+    weight: Tensor<1>,
+    epsilon: f64,
 }
 
 impl Norm {
@@ -68,10 +68,10 @@ impl Norm {
 /// initialisation).
 #[derive(Debug, Clone)]
 pub(super) struct Attention {
-    pub(super) q: Tensor<2>,
-    pub(super) k: Tensor<2>,
-    pub(super) v: Tensor<2>,
-    pub(super) o: Tensor<2>,
+    q: Tensor<2>,
+    k: Tensor<2>,
+    v: Tensor<2>,
+    o: Tensor<2>,
     heads: usize,
 }
 
@@ -149,10 +149,10 @@ impl Attention {
 /// Two linear layers with a nonlinearity between them, gated or not.
 #[derive(Debug, Clone)]
 pub(super) struct FeedForwardLayer {
-    pub(super) wi: Tensor<2>,
-    pub(super) gate: Option<Tensor<2>>,
-    pub(super) wo: Tensor<2>,
-    pub(super) activation: Activation,
+    wi: Tensor<2>,
+    gate: Option<Tensor<2>>,
+    wo: Tensor<2>,
+    activation: Activation,
 }
 
 impl FeedForwardLayer {

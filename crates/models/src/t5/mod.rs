@@ -16,7 +16,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 pub use cache::Cache;
 pub use config::{Activation, Config, FeedForward};
-pub(crate) use host::{HostCache, HostDecoder};
+pub(crate) use host::{HostCache, HostT5};
 pub use init::random_parameters;
 use layers::{Attention, FeedForwardLayer, Norm, Training, dropout, linear};
 pub use loss::Targets;

@@ -1,7 +1,7 @@
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::Config;
-use crate::{Error, Parameter, Parameters};
+use crate::{Error, Parameters};
 
 /// The relative position bias of one stack, shared by its layers.
 #[derive(Debug, Clone)]
@@ -58,22 +58,6 @@ impl PositionBias {
         bias + Tensor::from_data(TensorData::new(mask, [1, 1, width - past, width]), &device)
     }
 
-    /// For each head, the decoder's bias by distance; the last holds for all beyond.
-    pub(super) fn by_distance(&self) -> Result<Vec<Vec<f32>>, Error> {
-        let values = Parameter::Matrix(self.weight.clone()).values()?;
-        let heads = values.len() / self.buckets;
-        let bias = |head, distance| {
-            values[causal_bucket(distance, self.buckets, self.max_distance) * heads + head]
-        };
-        Ok((0..heads)
-            .map(|head| {
-                (0..=self.max_distance)
-                    .map(|distance| bias(head, distance))
-                    .collect()
-            })
-            .collect())
-    }
-
     fn bias(
         &self,
         queries: std::ops::Range<usize>,
@@ -94,14 +78,14 @@ impl PositionBias {
 }
 
 /// The bucket of `key - query` where both directions are seen: half of the buckets for each.
-fn bidirectional_bucket(relative: i64, buckets: usize, max_distance: usize) -> usize {
+pub(super) fn bidirectional_bucket(relative: i64, buckets: usize, max_distance: usize) -> usize {
     let half = buckets / 2;
     let base = if relative > 0 { half } else { 0 };
     base + bucket(relative.unsigned_abs() as usize, half, max_distance)
 }
 
 /// The bucket of `query - key` where only the past is seen.
-fn causal_bucket(distance: usize, buckets: usize, max_distance: usize) -> usize {
+pub(super) fn causal_bucket(distance: usize, buckets: usize, max_distance: usize) -> usize {
     bucket(distance, buckets, max_distance)
 }
 

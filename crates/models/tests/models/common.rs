@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use idiolect_models::{Device, Seq2Seq, device};
+use idiolect_models::{Device, Seq2Seq, Stored, T5, device};
 use serde_json::Value;
 
 pub(crate) const T5_FOLDERS: [&str; 5] =
@@ -28,6 +28,12 @@ pub(crate) fn cpu() -> Device {
 
 pub(crate) fn model(name: &str) -> Seq2Seq {
     Seq2Seq::load(&folder(name), &cpu()).unwrap()
+}
+
+/// The model as the tensor library computes it.
+pub(crate) fn network(name: &str) -> T5 {
+    let stored = Stored::load(&folder(name)).unwrap();
+    T5::new(&stored.config, &stored.parameters(&cpu()).unwrap()).unwrap()
 }
 
 pub(crate) fn ids(value: &Value) -> Vec<u32> {

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::common::{T5_FOLDERS, cpu, floats, folder, golden, id_rows, ids, model, near};
+use crate::common::{T5_FOLDERS, cpu, floats, folder, golden, id_rows, ids, model, near, network};
 use idiolect_core::FinishReason;
 use idiolect_models::{
     Decoding, EarlyStopping, Generated, Parameters, Precision, Seq2Seq, Strategy,
@@ -100,16 +100,49 @@ fn generate(model: &Seq2Seq, input: &[u32], prefix: &[u32], decoding: &Decoding)
     generated
 }
 
+/// The CPU's own way, and the tensor library's, which every other device takes.
+fn both_ways(name: &str) -> [(&'static str, Seq2Seq); 2] {
+    let tensors = Seq2Seq::of_parts(network(name), None, name);
+    [("on the CPU", model(name)), ("by tensors", tensors)]
+}
+
+/// Where one input ends, the next begins, beside those that go on.
+#[test]
+fn inputs_join_while_others_are_written_for() {
+    for name in T5_FOLDERS {
+        let golden = golden(name);
+        let inputs = id_rows(&golden["input_ids"]);
+        for (way, model) in both_ways(name) {
+            for (setting_name, setting, prefix, decoding) in settings(&golden) {
+                if !prefix.is_empty() {
+                    continue;
+                }
+                let mut many = (0..7).map(|i| inputs[i % inputs.len()].clone());
+                let mut found = vec![None; 7];
+                model
+                    .generate_each(&mut many, 2, &decoding, &mut |i, one| found[i] = Some(one))
+                    .unwrap();
+                for (i, found) in found.iter().enumerate() {
+                    let what = format!("{name} {way}, {setting_name}, input {i} of seven");
+                    matches(found.as_ref().unwrap(), setting, i % inputs.len(), &what);
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn one_input_at_a_time() {
     for name in T5_FOLDERS {
-        let (model, golden) = (model(name), golden(name));
+        let golden = golden(name);
         let inputs = id_rows(&golden["input_ids"]);
-        for (setting_name, setting, prefix, decoding) in settings(&golden) {
-            for (row, input) in inputs.iter().enumerate() {
-                let found = generate(&model, input, &prefix, &decoding);
-                let what = format!("{name}, {setting_name}, row {row}");
-                matches(&found, setting, row, &what);
+        for (way, model) in both_ways(name) {
+            for (setting_name, setting, prefix, decoding) in settings(&golden) {
+                for (row, input) in inputs.iter().enumerate() {
+                    let found = generate(&model, input, &prefix, &decoding);
+                    let what = format!("{name} {way}, {setting_name}, row {row}");
+                    matches(&found, setting, row, &what);
+                }
             }
         }
     }
@@ -118,17 +151,19 @@ fn one_input_at_a_time() {
 #[test]
 fn a_padded_batch_whose_rows_end_at_different_times() {
     for name in T5_FOLDERS {
-        let (model, golden) = (model(name), golden(name));
+        let golden = golden(name);
         let inputs = id_rows(&golden["input_ids"]);
-        for (setting_name, setting, prefix, decoding) in settings(&golden) {
-            if !prefix.is_empty() {
-                continue;
-            }
-            let found = model.generate_batch(&inputs, &decoding).unwrap();
-            assert_eq!(found.len(), inputs.len());
-            for (row, found) in found.iter().enumerate() {
-                let what = format!("{name}, {setting_name}, row {row} of a batch");
-                matches(found, setting, row, &what);
+        for (way, model) in both_ways(name) {
+            for (setting_name, setting, prefix, decoding) in settings(&golden) {
+                if !prefix.is_empty() {
+                    continue;
+                }
+                let found = model.generate_batch(&inputs, &decoding).unwrap();
+                assert_eq!(found.len(), inputs.len());
+                for (row, found) in found.iter().enumerate() {
+                    let what = format!("{name} {way}, {setting_name}, row {row} of a batch");
+                    matches(found, setting, row, &what);
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! The network against `transformers`: see golden/README.md for how the numbers were made.
 
-use crate::common::{T5_FOLDERS, cpu, floats, folder, golden, id_rows, model, near};
+use crate::common::{T5_FOLDERS, cpu, floats, folder, golden, id_rows, model, near, network};
 use burn::tensor::{Int, Tensor, TensorData};
 use idiolect_models::{Batch, Seq2Seq, Targets, folder::read_config};
 use serde_json::Value;
@@ -8,9 +8,12 @@ use serde_json::Value;
 /// Rounding to six digits in the files, and float32: `float32_error_of_logits` is below 1e-5.
 const TOLERANCE: f32 = 5e-6;
 
+fn slices(rows: &[Vec<u32>]) -> Vec<&[u32]> {
+    rows.iter().map(Vec::as_slice).collect()
+}
+
 fn batch(model: &Seq2Seq, rows: &[Vec<u32>]) -> Batch {
-    let rows: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
-    Batch::new(&rows, model.config(), model.device()).unwrap()
+    Batch::new(&slices(rows), model.config(), model.device()).unwrap()
 }
 
 fn decoder_input(rows: &[Vec<u32>]) -> Tensor<2, Int> {
@@ -43,7 +46,7 @@ fn encoder_states() {
     for name in T5_FOLDERS {
         let (model, golden) = (model(name), golden(name));
         let input = batch(&model, &id_rows(&golden["input_ids"]));
-        places_match(&model.t5().encode(&input), &golden["encoder"], name);
+        places_match(&network(name).encode(&input), &golden["encoder"], name);
     }
 }
 
@@ -54,10 +57,31 @@ fn logits_under_teacher_forcing() {
         let input = batch(&model, &id_rows(&golden["input_ids"]));
         let decoder = decoder_input(&id_rows(&golden["decoder_input_ids"]));
         places_match(
-            &model.t5().forward(&input, &decoder),
+            &network(name).forward(&input, &decoder),
             &golden["logits"],
             name,
         );
+    }
+}
+
+#[test]
+fn logits_on_the_cpu_without_the_tensor_library() {
+    for name in T5_FOLDERS {
+        let (model, golden) = (model(name), golden(name));
+        let inputs = id_rows(&golden["input_ids"]);
+        let decoder = id_rows(&golden["decoder_input_ids"]);
+        let found = model.logits(&slices(&inputs), &slices(&decoder)).unwrap();
+        for place in golden["logits"].as_array().unwrap() {
+            let row = place["row"].as_u64().unwrap() as usize;
+            let position = place["position"].as_u64().unwrap() as usize;
+            let what = format!("{name}, row {row}, position {position}");
+            near(
+                &found[row][position],
+                &floats(&place["values"]),
+                TOLERANCE,
+                &what,
+            );
+        }
     }
 }
 
@@ -73,9 +97,8 @@ fn log_probabilities_and_loss() {
             near(row, &expected, TOLERANCE, &format!("{name}, row {i}"));
         }
         let input = batch(&model, &inputs);
-        let labels: Vec<&[u32]> = labels.iter().map(Vec::as_slice).collect();
-        let targets = Targets::new(&labels, model.config(), model.device()).unwrap();
-        let loss = numbers(model.t5().nll(&input, &targets, 0.0).mean());
+        let targets = Targets::new(&slices(&labels), model.config(), model.device()).unwrap();
+        let loss = numbers(network(name).nll(&input, &targets, 0.0).mean());
         near(
             &loss,
             &[golden["loss"].as_f64().unwrap() as f32],
@@ -108,7 +131,7 @@ fn a_row_in_a_padded_batch_is_the_row_alone() {
 fn cached_steps_give_the_logits_of_the_whole() {
     for name in T5_FOLDERS {
         let (model, golden) = (model(name), golden(name));
-        let t5 = model.t5();
+        let t5 = network(name);
         let input = batch(&model, &id_rows(&golden["input_ids"]));
         let decoder = decoder_input(&id_rows(&golden["decoder_input_ids"]));
         let [rows, width] = decoder.dims();
@@ -131,7 +154,7 @@ fn cached_steps_give_the_logits_of_the_whole() {
 #[test]
 fn a_cache_follows_chosen_rows() {
     let (model, golden) = (model("mt5"), golden("mt5"));
-    let t5 = model.t5();
+    let t5 = network("mt5");
     let all = id_rows(&golden["input_ids"]);
     let starts: Vec<Vec<u32>> = id_rows(&golden["decoder_input_ids"])
         .iter()

@@ -68,6 +68,6 @@ impl Prompt {
 
 fn tokenizer(model: &Seq2Seq) -> Result<&Tokenizer, Error> {
     model.tokenizer().ok_or_else(|| Error::NoTokenizer {
-        model: model.identity().name.clone(),
+        model: model.name().to_owned(),
     })
 }

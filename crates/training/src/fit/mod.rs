@@ -202,7 +202,7 @@ pub fn train(
         let last = step == options.steps;
         let due = options.validate_every > 0 && step.is_multiple_of(options.validate_every);
         if (due || last) && !run.validation.is_empty() && flow.is_continue() {
-            let metric = validation::validate(run, step)?;
+            let metric = validation::validate(run, step, device)?;
             if let Metric::Validation {
                 validation_loss, ..
             } = metric

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use idiolect_models::{Seq2Seq, T5};
+use burn::tensor::Device;
+use idiolect_models::Seq2Seq;
 
 use super::{Features, Metric, Run, TrainError};
 
@@ -25,8 +26,8 @@ pub struct Held {
 }
 
 /// Looks at all validation sets with the weights as they are.
-pub(super) fn validate(run: &Run<'_>, step: u64) -> Result<Metric, TrainError> {
-    let model = Seq2Seq::of_parts(T5::new(run.config, &run.parameters)?, None, "");
+pub(super) fn validate(run: &Run<'_>, step: u64, device: &Device) -> Result<Metric, TrainError> {
+    let model = Seq2Seq::of_parameters(run.config, &run.parameters, None, "", device)?;
     let (mut nats, mut tokens) = (0.0, 0);
     let mut bits = BTreeMap::new();
     for set in run.validation {

@@ -91,7 +91,7 @@ fn added() -> anyhow::Result<Vec<String>> {
 fn describe(name: &str, settings: &Settings) -> anyhow::Result<Description> {
     let place = located(name)?;
     let model = Seq2Seq::open(&place, &settings.device()?)?;
-    let ModelIdentity { name, sha256 } = model.identity().clone();
+    let ModelIdentity { name, sha256 } = model.identity()?;
     let folder = (place != BUILTIN).then(|| PathBuf::from(place));
     let config: &Config = model.config();
     Ok(Description {

@@ -1,0 +1,359 @@
+//! Loops over slices with the widest vectors that the processor has.
+
+#![expect(
+    clippy::inline_always,
+    reason = "code for wide vectors must be part of the function that may use them"
+)]
+
+use pulp::{Simd, WithSimd};
+
+/// Runs with the widest vectors that this processor has.
+pub(crate) fn with_simd<Op: WithSimd>(work: Op) -> Op::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            return Simd::vectorize(simd, work);
+        }
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            return Simd::vectorize(simd, work);
+        }
+    }
+    pulp::Arch::new().dispatch(work)
+}
+
+/// A nonlinearity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activation {
+    /// max(x, 0).
+    Relu,
+    /// The tanh form of GELU, which T5 1.1 uses.
+    GeluTanh,
+    /// x · sigmoid(x).
+    Silu,
+}
+
+impl Activation {
+    /// Applies it to every number, and multiplies with the gate where there is one.
+    pub(crate) fn apply(self, x: &mut [f32], gate: Option<&[f32]>) {
+        with_simd(Activate {
+            activation: self,
+            x,
+            gate,
+        });
+    }
+}
+
+struct Activate<'a> {
+    activation: Activation,
+    x: &'a mut [f32],
+    gate: Option<&'a [f32]>,
+}
+
+impl WithSimd for Activate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        match self.activation {
+            Activation::Relu => self.x.iter_mut().for_each(|x| *x = x.max(0.0)),
+            Activation::GeluTanh => self.x.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
+            Activation::Silu => self.x.iter_mut().for_each(|x| *x /= 1.0 + exp(-*x)),
+        }
+        if let Some(gate) = self.gate {
+            for (x, gate) in self.x.iter_mut().zip(gate) {
+                *x *= gate;
+            }
+        }
+    }
+}
+
+/// ½x(1 + tanh y) = x·σ(2y).
+#[inline(always)]
+fn gelu_tanh(x: f32) -> f32 {
+    const TWICE: f32 = 1.595_769;
+    x / (1.0 + exp(-TWICE * x * (1.0 + 0.044_715 * x * x)))
+}
+
+/// eˣ within two units of the last place, without branches, so that a loop of it is made of vector
+/// instructions. Below -87 it is as good as zero, above 88 it stays there.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    // Added to a number, it leaves the nearest integer in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    const BITS_OF_ONE: u32 = 0x3f80_0000;
+    let x = x.clamp(-87.0, 88.0);
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    // ln 2 in two parts, the first of which n can be multiplied with exactly.
+    let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
+    let tail = 1.987_569_1e-4;
+    let tail = tail * r + 1.398_199_9e-3;
+    let tail = tail * r + 8.333_452e-3;
+    let tail = tail * r + 4.166_579_6e-2;
+    let tail = tail * r + 1.666_666_5e-1;
+    let tail = tail * r + 0.5;
+    let near_one = tail * (r * r) + r + 1.0;
+    near_one * f32::from_bits((shifted.to_bits() << 23).wrapping_add(BITS_OF_ONE))
+}
+
+/// Lanes of the sums below: several vectors, so that an addition need not wait for the one before.
+const LANES: usize = 32;
+
+/// Σ of(x).
+#[inline(always)]
+fn sum(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += of(value);
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane += of(value);
+    }
+    lanes.into_iter().sum()
+}
+
+/// The greatest of(x), or minus infinity.
+#[inline(always)]
+pub(crate) fn greatest(values: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane = lane.max(of(value));
+        }
+    }
+    for (lane, &value) in lanes.iter_mut().zip(rest) {
+        *lane = lane.max(of(value));
+    }
+    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
+/// Makes scores into e to the power of their distance from the greatest, and returns the sum.
+#[inline(always)]
+pub(crate) fn softmax_numerators(scores: &mut [f32]) -> f32 {
+    let peak = greatest(scores, |score| score);
+    for score in scores.iter_mut() {
+        *score = exp(*score - peak);
+    }
+    sum(scores, |score| score)
+}
+
+/// ln Σ exp: what is subtracted from scores to make them log-probabilities.
+pub(crate) fn log_total(scores: &[f32]) -> f32 {
+    with_simd(LogTotal(scores))
+}
+
+struct LogTotal<'a>(&'a [f32]);
+
+impl WithSimd for LogTotal<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f32 {
+        let peak = greatest(self.0, |score| score);
+        peak + sum(self.0, |score| exp(score - peak)).ln()
+    }
+}
+
+/// Index of the largest number, the first of several; `None` where all are minus infinity.
+pub(crate) fn largest(scores: &[f32]) -> Option<usize> {
+    let peak = with_simd(Greatest(scores));
+    if peak == f32::NEG_INFINITY {
+        return None;
+    }
+    scores.iter().position(|&score| score == peak)
+}
+
+struct Greatest<'a>(&'a [f32]);
+
+impl WithSimd for Greatest<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f32 {
+        greatest(self.0, |score| score)
+    }
+}
+
+/// The root-mean-square norm of each row, times the weight.
+pub(crate) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
+    let mut normed = vec![0.0; x.len()];
+    with_simd(RmsNorm {
+        x,
+        weight,
+        epsilon,
+        normed: &mut normed,
+    });
+    normed
+}
+
+struct RmsNorm<'a> {
+    x: &'a [f32],
+    weight: &'a [f32],
+    epsilon: f32,
+    normed: &'a mut [f32],
+}
+
+impl WithSimd for RmsNorm<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let width = self.weight.len();
+        let rows = self.x.chunks_exact(width);
+        for (row, normed) in rows.zip(self.normed.chunks_exact_mut(width)) {
+            let square = sum(row, |value| value * value);
+            let scale = 1.0 / (square / width as f32 + self.epsilon).sqrt();
+            for ((to, &value), weight) in normed.iter_mut().zip(row).zip(self.weight) {
+                *to = value * scale * weight;
+            }
+        }
+    }
+}
+
+/// Adds number by number.
+#[inline(always)]
+pub(crate) fn add(to: &mut [f32], from: &[f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to += from;
+    }
+}
+
+/// Multiplies every number.
+#[inline(always)]
+pub(crate) fn scale(values: &mut [f32], by: f32) {
+    for value in values {
+        *value *= by;
+    }
+}
+
+/// Adds `weight` times `from` to `to`.
+#[inline(always)]
+pub(crate) fn add_scaled<S: Simd>(simd: S, to: &mut [f32], weight: f32, from: &[f32]) {
+    let (to, to_rest) = S::as_mut_simd_f32s(to);
+    let (from, from_rest) = S::as_simd_f32s(from);
+    let weights = simd.splat_f32s(weight);
+    for (to, &from) in to.iter_mut().zip(from) {
+        *to = simd.mul_add_e_f32s(weights, from, *to);
+    }
+    for (to, from) in to_rest.iter_mut().zip(from_rest) {
+        *to += weight * from;
+    }
+}
+
+/// Σ a·b of two slices of one length.
+#[inline(always)]
+pub(crate) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
+    let (a, a_rest) = S::as_simd_f32s(a);
+    let (b, b_rest) = S::as_simd_f32s(b);
+    let (a_fours, a_ones) = pulp::as_arrays::<4, _>(a);
+    let (b_fours, b_ones) = pulp::as_arrays::<4, _>(b);
+    let mut sums = [simd.splat_f32s(0.0); 4];
+    for (a, b) in a_fours.iter().zip(b_fours) {
+        for i in 0..4 {
+            sums[i] = simd.mul_add_e_f32s(a[i], b[i], sums[i]);
+        }
+    }
+    for (&a, &b) in a_ones.iter().zip(b_ones) {
+        sums[0] = simd.mul_add_e_f32s(a, b, sums[0]);
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    total(simd, sums) + rest
+}
+
+/// Sum of all lanes.
+#[inline(always)]
+pub(crate) fn total<S: Simd>(simd: S, sums: [S::f32s; 4]) -> f32 {
+    let left = simd.add_f32s(sums[0], sums[1]);
+    let right = simd.add_f32s(sums[2], sums[3]);
+    simd.reduce_sum_f32s(simd.add_f32s(left, right))
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{Rng, SeedableRng, rngs::StdRng};
+
+    use super::*;
+
+    struct Exp<'a>(&'a mut [f32]);
+
+    impl WithSimd for Exp<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            self.0.iter_mut().for_each(|x| *x = exp(*x));
+        }
+    }
+
+    #[test]
+    fn exponentials_within_two_units_of_the_last_place() {
+        let x: Vec<f32> = (-8_700..8_800).map(|i| i as f32 / 100.0 + 0.003).collect();
+        let mut found = x.clone();
+        with_simd(Exp(&mut found));
+        for (&x, found) in x.iter().zip(found) {
+            let expected = f64::from(x.clamp(-87.0, 88.0)).exp();
+            let off = (f64::from(found) - expected).abs() / expected;
+            assert!(off < 2.0 * f64::from(f32::EPSILON), "{x}: {off}");
+        }
+        let mut extreme = [f32::NEG_INFINITY, -1e9, f32::INFINITY];
+        with_simd(Exp(&mut extreme));
+        assert!(extreme[0] < 1e-37 && extreme[1] < 1e-37 && extreme[2].is_finite());
+    }
+
+    #[test]
+    fn activations_are_those_of_their_definitions() {
+        let x: Vec<f32> = (-500..500).map(|i| i as f32 / 50.0).collect();
+        let gate: Vec<f32> = x.iter().map(|x| x * 0.5 - 1.0).collect();
+        for activation in [Activation::Relu, Activation::GeluTanh, Activation::Silu] {
+            let mut found = x.clone();
+            activation.apply(&mut found, Some(&gate));
+            for ((&x, &gate), found) in x.iter().zip(&gate).zip(found) {
+                let x = f64::from(x);
+                let plain = match activation {
+                    Activation::Relu => x.max(0.0),
+                    Activation::GeluTanh => {
+                        let y = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3));
+                        0.5 * x * (1.0 + y.tanh())
+                    }
+                    Activation::Silu => x / (1.0 + (-x).exp()),
+                };
+                let expected = plain * f64::from(gate);
+                assert!(
+                    (f64::from(found) - expected).abs() < 1e-5,
+                    "{activation:?} of {x}: {found}, expected {expected}"
+                );
+            }
+        }
+    }
+
+    struct Add<'a>(&'a mut [f32], &'a [f32]);
+
+    impl WithSimd for Add<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            add_scaled(simd, self.0, 0.25, self.1);
+        }
+    }
+
+    #[test]
+    fn scaled_sums() {
+        let mut random = StdRng::seed_from_u64(4);
+        let mut thirteen = || {
+            (0..13)
+                .map(|_| random.random::<f32>())
+                .collect::<Vec<f32>>()
+        };
+        let (to, from) = (thirteen(), thirteen());
+        let mut found = to.clone();
+        with_simd(Add(&mut found, &from));
+        for i in 0..13 {
+            assert!((found[i] - (to[i] + 0.25 * from[i])).abs() < 1e-6);
+        }
+    }
+}
