@@ -2,6 +2,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use idiolect_models::Weights;
 
 use crate::commands::Command;
 use crate::options::threads;
@@ -83,6 +84,15 @@ pub(crate) struct Global {
         default_value = "cpu"
     )]
     pub(crate) device: String,
+    /// How weights are kept on the CPU: exactly, in 16 bits, or in 8
+    #[arg(
+        long,
+        global = true,
+        value_name = "KIND",
+        env = "IDIOLECT_WEIGHTS",
+        default_value = "f32"
+    )]
+    pub(crate) weights: WeightKind,
     /// Seed of everything random
     #[arg(
         long,
@@ -92,6 +102,27 @@ pub(crate) struct Global {
         default_value_t = 0
     )]
     pub(crate) seed: u64,
+}
+
+/// How weights are kept in memory on the CPU.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum WeightKind {
+    /// Exactly; in half the memory where that loses nothing
+    F32,
+    /// Rounded to 16 bits
+    Bf16,
+    /// Rounded to 8 bits with a scale a row: the fastest
+    Int8,
+}
+
+impl From<WeightKind> for Weights {
+    fn from(kind: WeightKind) -> Self {
+        match kind {
+            WeightKind::F32 => Self::F32,
+            WeightKind::Bf16 => Self::Bf16,
+            WeightKind::Int8 => Self::Int8,
+        }
+    }
 }
 
 /// When messages are coloured.

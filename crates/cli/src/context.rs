@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use idiolect_models::Weights;
 
 use crate::arguments::{Global, Invocation};
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ pub(crate) struct Settings {
     /// `None`: the built-in one.
     pub(crate) encoder: Option<String>,
     pub(crate) device: String,
+    pub(crate) weights: Weights,
     pub(crate) seed: u64,
 }
 
@@ -38,6 +40,7 @@ impl Context {
             encoder,
             threads,
             device,
+            weights,
             seed,
             ..
         } = invocation.global.clone();
@@ -65,6 +68,7 @@ impl Context {
                 model,
                 encoder,
                 device,
+                weights: weights.into(),
                 seed,
             },
         })

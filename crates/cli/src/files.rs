@@ -47,30 +47,47 @@ pub(crate) fn json_lines<T: DeserializeOwned>(
     path: &Path,
     mut each: impl FnMut(usize, T) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let mut reader = reader(path)?;
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        let read = reader
-            .read_until(b'\n', &mut line)
-            .with_context(|| format!("cannot read {}", shown(path)))?;
-        if read == 0 {
-            break;
-        }
-        if line.iter().all(u8::is_ascii_whitespace) {
-            continue;
-        }
-        let value = serde_json::from_slice(&line).map_err(|error| {
-            let why = without_position(&error);
-            Failure::new(
-                "invalid_json",
-                format!("line {number} of {} cannot be read: {why}", shown(path)),
-            )
-            .hint("JSON Lines hold one whole JSON object a line: mend that line, or leave it out")
-        })?;
+    for line in json_lines_of_file(path)? {
+        let (number, value) = line?;
         each(number, value)?;
     }
     Ok(())
+}
+
+/// The values of JSON Lines, each with its line's number, as they are read.
+pub(crate) fn json_lines_of_file<T: DeserializeOwned>(
+    path: &Path,
+) -> anyhow::Result<impl Iterator<Item = anyhow::Result<(usize, T)>>> {
+    let mut reader = reader(path)?;
+    let mut line = Vec::new();
+    let mut number = 0;
+    Ok(std::iter::from_fn(move || {
+        loop {
+            line.clear();
+            number += 1;
+            let read = reader
+                .read_until(b'\n', &mut line)
+                .with_context(|| format!("cannot read {}", shown(path)));
+            match read {
+                Err(error) => return Some(Err(error)),
+                Ok(0) => return None,
+                Ok(_) if line.iter().all(u8::is_ascii_whitespace) => {}
+                Ok(_) => return Some(value(&line, number, path).map(|value| (number, value))),
+            }
+        }
+    }))
+}
+
+fn value<T: DeserializeOwned>(line: &[u8], number: usize, path: &Path) -> anyhow::Result<T> {
+    serde_json::from_slice(line).map_err(|error| {
+        let why = without_position(&error);
+        Failure::new(
+            "invalid_json",
+            format!("line {number} of {} cannot be read: {why}", shown(path)),
+        )
+        .hint("JSON Lines hold one whole JSON object a line: mend that line, or leave it out")
+        .into()
+    })
 }
 
 /// What serde_json says, without the line and column it counts in the line it was given, and

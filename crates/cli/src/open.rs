@@ -52,7 +52,7 @@ impl Settings {
 
     pub(crate) fn model(&self) -> anyhow::Result<Seq2Seq> {
         let name = located(self.model_name())?;
-        Ok(Seq2Seq::open(&name, &self.device()?)?)
+        Ok(Seq2Seq::open_as(&name, &self.device()?, self.weights)?)
     }
 
     /// `None` if the user wants none.

@@ -35,7 +35,10 @@ impl Seq2Seq {
             &given,
             decoding,
             on_token,
-            &mut |_, generated| found = generated,
+            &mut |_, generated| {
+                found = generated;
+                ControlFlow::Continue(())
+            },
         )?;
         Ok(found)
     }
@@ -56,14 +59,17 @@ impl Seq2Seq {
             &mut inputs.iter().cloned(),
             AT_ONCE,
             decoding,
-            &mut |i, generated| found[i] = Some(generated),
+            &mut |i, generated| {
+                found[i] = Some(generated);
+                ControlFlow::Continue(())
+            },
         )?;
         Ok(found.into_iter().flatten().collect())
     }
 
     /// Writes for inputs as they come, so many at once: where one ends, the next begins. What was
     /// written goes to `on_done` with the input's number, from 0, as soon as it is there, which need
-    /// not be in order. Sampling takes the seed plus the input's number.
+    /// not be in order; a `Break` ends everything. Sampling takes the seed plus the input's number.
     ///
     /// # Errors
     /// As [`Seq2Seq::generate`].
@@ -72,7 +78,7 @@ impl Seq2Seq {
         inputs: &mut dyn Iterator<Item = Vec<u32>>,
         at_once: usize,
         decoding: &Decoding,
-        on_done: &mut dyn FnMut(usize, Generated),
+        on_done: &mut dyn FnMut(usize, Generated) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let given = [self.config().decoder_start_token_id];
         let mut ignore = |_| ControlFlow::Continue(());
@@ -91,7 +97,7 @@ impl Seq2Seq {
         given: &[u32],
         decoding: &Decoding,
         on_token: &mut dyn FnMut(u32) -> ControlFlow<()>,
-        on_done: &mut dyn FnMut(usize, Generated),
+        on_done: &mut dyn FnMut(usize, Generated) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut memory = match self.network() {
             Network::Host(host) => Steps::Host(host, HostCache::default()),
@@ -122,7 +128,9 @@ impl Seq2Seq {
             }
             if decoding.max_tokens == 0 {
                 for one in running.drain(..) {
-                    on_done(one.number, one.search.finish());
+                    if on_done(one.number, one.search.finish()).is_break() {
+                        return Ok(());
+                    }
                 }
                 continue;
             }
@@ -143,10 +151,10 @@ impl Seq2Seq {
                 first_row += one.rows;
                 same &= one.rows == chosen.len();
                 one.rows = chosen.len();
-                if chosen.is_empty() {
-                    on_done(one.number, one.search.finish());
-                } else {
+                if !chosen.is_empty() {
                     running.push(one);
+                } else if on_done(one.number, one.search.finish()).is_break() {
+                    return Ok(());
                 }
             }
         }

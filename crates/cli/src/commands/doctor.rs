@@ -69,7 +69,9 @@ pub(crate) fn run(_arguments: &Arguments, context: &mut Context) -> anyhow::Resu
             findings.wrong.push(format!("archive: {error}{hint}"));
         }
     }
-    let model = settings.model().map(|model| json!(model.identity()));
+    let model = settings
+        .model()
+        .and_then(|model| Ok(json!(model.identity()?)));
     findings.attempt("model", model);
     let encoder = settings.encoder().map(|encoder| match encoder {
         Some(encoder) => json!(idiolect_core::Encoder::identity(&encoder)),

@@ -8,7 +8,8 @@ use rayon::prelude::*;
 
 use super::{
     gemm::{Rows, times, times_transposed},
-    simd::{add, add_scaled, dot, scale, softmax_numerators, with_simd},
+    memory::{Kept, Memory},
+    simd::{add, add_scaled, add_scaled_half, dot, dot_half, scale, softmax_numerators, with_simd},
 };
 
 /// Multi-head attention of the tokens of one sequence. Heads lie side by side in every row.
@@ -147,72 +148,169 @@ impl WithSimd for Softmax<'_> {
     }
 }
 
-/// Keys and values that tokens have left, place after place: the keys of all heads, then the values.
-pub(crate) type Memory = Vec<f32>;
-
-/// Attention of one token to some places of a memory.
-pub(crate) struct OneQuery<'a> {
+/// Attention of sequences that have one new token each: what is seen is read place after place.
+pub(crate) struct Few<'a> {
     pub(crate) attention: Attention<'a>,
-    pub(crate) query: &'a [f32],
+    /// Rows of all heads, one below the other, that see the same places.
+    pub(crate) queries: &'a [f32],
     pub(crate) memory: &'a Memory,
-    /// The places seen, in order; the last is the query's own, as far as the bias goes.
+    /// The places seen, in order; the last is a query's own, as far as the bias goes.
     pub(crate) places: &'a [u32],
+    /// As long as the queries.
     pub(crate) out: &'a mut [f32],
 }
 
-impl WithSimd for OneQuery<'_> {
-    type Output = ();
+impl Few<'_> {
+    /// Computes all of them, shared among the threads.
+    pub(crate) fn attend(each: Vec<Few<'_>>, width: usize) {
+        /// Numbers of a memory for whose sake another thread is not woken.
+        const LITTLE: usize = 1 << 15;
+        let threads = rayon::current_num_threads();
+        let much = each.iter().any(|few| few.places.len() * width >= LITTLE);
+        let parts = if threads == 1 || !much || each.len() >= threads {
+            1
+        } else {
+            threads.div_ceil(each.len())
+        };
+        let jobs: Vec<Heads<'_>> = each
+            .into_iter()
+            .flat_map(|few| few.in_parts(parts, width))
+            .collect();
+        if threads == 1 || jobs.len() == 1 || (parts == 1 && !much && jobs.len() < threads) {
+            jobs.into_iter().for_each(with_simd);
+        } else {
+            jobs.into_par_iter().for_each(with_simd);
+        }
+    }
+}
 
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+impl<'a> Few<'a> {
+    /// Some heads each.
+    fn in_parts(self, parts: usize, width: usize) -> Vec<Heads<'a>> {
         let Self {
             attention,
-            query,
+            queries,
             memory,
             places,
             out,
         } = self;
-        let width = query.len();
-        let each = width / attention.heads;
-        let count = places.len();
-        // Head after head; memory is read place after place.
-        let mut weights = vec![0.0_f32; attention.heads * count];
-        for (i, &place) in places.iter().enumerate() {
-            let keys = &memory[place as usize * 2 * width..][..width];
-            let heads = query.chunks_exact(each).zip(keys.chunks_exact(each));
-            for (head, (query, key)) in heads.enumerate() {
-                weights[head * count + i] = attention.scale * dot(simd, query, key);
+        let heads = attention.heads.div_ceil(parts);
+        let share = width / attention.heads * heads;
+        let mut found: Vec<Heads<'a>> = (0..attention.heads)
+            .step_by(heads)
+            .map(|first| Heads {
+                attention,
+                first,
+                width,
+                queries: Vec::new(),
+                memory,
+                places,
+                out: Vec::new(),
+            })
+            .collect();
+        let rows = queries.chunks_exact(width).zip(out.chunks_exact_mut(width));
+        for (queries, out) in rows {
+            let parts = queries.chunks(share).zip(out.chunks_mut(share));
+            for (heads, (query, out)) in found.iter_mut().zip(parts) {
+                heads.queries.push(query);
+                heads.out.push(out);
             }
         }
-        for (head, weights) in weights.chunks_exact_mut(count).enumerate() {
-            if let Some(bias) = attention.bias {
-                let heads = &bias.heads[head][..=bias.span];
-                let (far, near) = weights.split_at_mut(count.saturating_sub(heads.len()));
-                add(near, &heads[heads.len() - near.len()..]);
+        found
+    }
+}
+
+/// Some heads of [`Few`].
+struct Heads<'a> {
+    attention: Attention<'a>,
+    /// The first of them.
+    first: usize,
+    /// Of all heads.
+    width: usize,
+    queries: Vec<&'a [f32]>,
+    memory: &'a Memory,
+    places: &'a [u32],
+    out: Vec<&'a mut [f32]>,
+}
+
+impl WithSimd for Heads<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let each = self.width / self.attention.heads;
+        let count = self.places.len();
+        let heads = self.out.first().map_or(0, |out| out.len() / each);
+        // Query after query, head after head.
+        let mut weights = vec![0.0_f32; self.queries.len() * heads * count];
+        let begin = self.first * each;
+        let share = heads * each;
+        match &self.memory.keys {
+            Kept::Whole(keys) => {
+                self.scores(&mut weights, |place, head, query| {
+                    let at = place * self.width + begin + head * each;
+                    dot(simd, query, &keys[at..at + each])
+                });
+            }
+            Kept::Halves(keys) => {
+                self.scores(&mut weights, |place, head, query| {
+                    let at = (place * self.width + begin + head * each) / 2;
+                    dot_half(simd, &keys[at..at + each / 2], query)
+                });
+            }
+        }
+        for (i, weights) in weights.chunks_exact_mut(count).enumerate() {
+            scale(weights, self.attention.scale);
+            if let Some(bias) = self.attention.bias {
+                let seen = &bias.heads[self.first + i % heads][..=bias.span];
+                let (far, near) = weights.split_at_mut(count.saturating_sub(seen.len()));
+                add(near, &seen[seen.len() - near.len()..]);
                 for weight in far {
-                    *weight += heads[0];
+                    *weight += seen[0];
                 }
             }
             let total = softmax_numerators(weights);
             scale(weights, 1.0 / total);
         }
-        out.fill(0.0);
-        for (i, &place) in places.iter().enumerate() {
-            let values = &memory[place as usize * 2 * width + width..][..width];
-            let heads = out.chunks_exact_mut(each).zip(values.chunks_exact(each));
-            for (head, (out, value)) in heads.enumerate() {
-                add_scaled(simd, out, weights[head * count + i], value);
+        for out in &mut self.out {
+            out.fill(0.0);
+        }
+        for (i, &place) in self.places.iter().enumerate() {
+            let at = place as usize * self.width + begin;
+            for (q, out) in self.out.iter_mut().enumerate() {
+                for (head, out) in out.chunks_exact_mut(each).enumerate() {
+                    let weight = weights[(q * heads + head) * count + i];
+                    match &self.memory.values {
+                        Kept::Whole(values) => {
+                            let values = &values[at..at + share][head * each..][..each];
+                            add_scaled(simd, out, weight, values);
+                        }
+                        Kept::Halves(values) => {
+                            let values = &values[at / 2..(at + share) / 2];
+                            let values = &values[head * each / 2..][..each / 2];
+                            add_scaled_half(simd, out, weight, values);
+                        }
+                    }
+                }
             }
         }
     }
 }
 
-/// Runs [`OneQuery`] for each.
-pub(crate) fn attend_each(queries: Vec<OneQuery<'_>>) {
-    if queries.len() == 1 {
-        queries.into_iter().for_each(with_simd);
-    } else {
-        queries.into_par_iter().for_each(with_simd);
+impl Heads<'_> {
+    #[inline(always)]
+    fn scores(&self, weights: &mut [f32], of: impl Fn(usize, usize, &[f32]) -> f32) {
+        let each = self.width / self.attention.heads;
+        let count = self.places.len();
+        for (i, &place) in self.places.iter().enumerate() {
+            let mut at = i;
+            for query in &self.queries {
+                for (head, query) in query.chunks_exact(each).enumerate() {
+                    weights[at] = of(place as usize, head, query);
+                    at += count;
+                }
+            }
+        }
     }
 }
 
@@ -223,7 +321,7 @@ mod tests {
     use super::*;
 
     const HEADS: usize = 2;
-    const EACH: usize = 5;
+    const EACH: usize = 6;
     const WIDTH: usize = HEADS * EACH;
 
     fn random(count: usize, seed: u64) -> Vec<f32> {
@@ -242,32 +340,38 @@ mod tests {
     }
 
     /// By the definition, in f64.
-    fn expected(attention: Attention<'_>, queries: &[f32], memory: &[f32]) -> Vec<f64> {
-        let (m, n) = (queries.len() / WIDTH, memory.len() / (2 * WIDTH));
+    fn expected(
+        attention: Attention<'_>,
+        queries: &[f32],
+        keys: &[f32],
+        values: &[f32],
+    ) -> Vec<f64> {
+        let (m, n) = (queries.len() / WIDTH, keys.len() / WIDTH);
         let mut out = vec![0.0; m * WIDTH];
         for query in 0..m {
             let place = n - m + query;
             let seen = if attention.causal { place + 1 } else { n };
-            for head in 0..HEADS {
+            for at in (0..WIDTH).step_by(EACH) {
                 let weights: Vec<f64> = (0..seen)
                     .map(|key| {
-                        let product: f64 = (0..EACH)
+                        let product: f64 = (at..at + EACH)
                             .map(|i| {
-                                f64::from(queries[query * WIDTH + head * EACH + i])
-                                    * f64::from(memory[key * 2 * WIDTH + head * EACH + i])
+                                f64::from(queries[query * WIDTH + i])
+                                    * f64::from(keys[key * WIDTH + i])
                             })
                             .sum();
+                        let distance = key as isize - place as isize;
                         let bias = attention
                             .bias
-                            .map_or(0.0, |bias| bias.at(head, key as isize - place as isize));
+                            .map_or(0.0, |bias| bias.at(at / EACH, distance));
                         (product * f64::from(attention.scale) + f64::from(bias)).exp()
                     })
                     .collect();
                 let total: f64 = weights.iter().sum();
                 for (key, weight) in weights.iter().enumerate() {
-                    for i in 0..EACH {
-                        out[query * WIDTH + head * EACH + i] += weight / total
-                            * f64::from(memory[key * 2 * WIDTH + WIDTH + head * EACH + i]);
+                    for i in at..at + EACH {
+                        out[query * WIDTH + i] +=
+                            weight / total * f64::from(values[key * WIDTH + i]);
                     }
                 }
             }
@@ -275,22 +379,22 @@ mod tests {
         out
     }
 
+    #[track_caller]
+    fn near(found: &[f32], expected: &[f64], tolerance: f64) {
+        assert_eq!(found.len(), expected.len());
+        for (found, expected) in found.iter().zip(expected) {
+            let off = (f64::from(*found) - expected).abs();
+            assert!(off < tolerance, "{found}, expected {expected}");
+        }
+    }
+
     #[test]
     fn attention_is_that_of_its_definition() {
         let bias = bias();
         for (m, n) in [(1, 1), (3, 3), (1, 30), (70, 70), (65, 150)] {
             let queries = random(m * WIDTH, 3);
-            let memory = random(n * 2 * WIDTH, 4);
-            let keys = Rows {
-                values: &memory,
-                count: n,
-                width: WIDTH,
-                stride: 2 * WIDTH,
-            };
-            let values = Rows {
-                values: &memory[WIDTH..],
-                ..keys
-            };
+            let (keys, values) = (random(n * WIDTH, 4), random(n * WIDTH, 5));
+            let [key_rows, value_rows] = [&keys, &values].map(|all| Rows::new(all, n, WIDTH));
             for (bias, causal) in [(None, false), (Some(&bias), false), (Some(&bias), true)] {
                 let attention = Attention {
                     heads: HEADS,
@@ -298,34 +402,60 @@ mod tests {
                     bias,
                     causal,
                 };
-                let expected = expected(attention, &queries, &memory);
-                let found = attention.of(Rows::new(&queries, m, WIDTH), keys, values);
-                for (found, expected) in found.iter().zip(&expected) {
-                    assert!(
-                        (f64::from(*found) - expected).abs() < 1e-5,
-                        "{m} {n} {causal}"
-                    );
-                }
-                if !causal && bias.is_some() {
-                    continue;
-                }
-                let last = &queries[(m - 1) * WIDTH..];
+                let expected = expected(attention, &queries, &keys, &values);
+                let found = attention.of(Rows::new(&queries, m, WIDTH), key_rows, value_rows);
+                near(&found, &expected, 1e-5);
+            }
+        }
+    }
+
+    #[test]
+    fn few_queries_see_what_many_do() {
+        let bias = bias();
+        for (m, n, exact) in [(1, 1, true), (1, 40, true), (4, 40, true), (4, 40, false)] {
+            let queries = random(m * WIDTH, 3);
+            let (keys, values) = (random(n * WIDTH, 4), random(n * WIDTH, 5));
+            let mut memory = Memory::new(WIDTH, HEADS, exact);
+            memory.extend(Rows::new(&keys, n, WIDTH), Rows::new(&values, n, WIDTH));
+            // All queries are the last place's, as those of several beams of one input would be.
+            for bias in [None, Some(&bias)] {
+                let attention = Attention {
+                    heads: HEADS,
+                    scale: 0.7,
+                    bias,
+                    causal: false,
+                };
+                let expected: Vec<f64> = queries
+                    .chunks_exact(WIDTH)
+                    .flat_map(|query| expected(attention, query, &keys, &values))
+                    .collect();
                 let places: Vec<u32> = (0..n as u32).collect();
-                let mut found = vec![0.0; WIDTH];
-                attend_each(vec![OneQuery {
-                    attention,
-                    query: last,
-                    memory: &memory,
-                    places: &places,
-                    out: &mut found,
-                }]);
-                for (found, expected) in found.iter().zip(&expected[(m - 1) * WIDTH..]) {
-                    assert!(
-                        (f64::from(*found) - expected).abs() < 1e-5,
-                        "{m} {n} {causal}"
-                    );
+                for parts in [1, 2] {
+                    let mut found = vec![0.0; m * WIDTH];
+                    let few = Few {
+                        attention,
+                        queries: &queries,
+                        memory: &memory,
+                        places: &places,
+                        out: &mut found,
+                    };
+                    few.in_parts(parts, WIDTH).into_iter().for_each(with_simd);
+                    near(&found, &expected, if exact { 1e-5 } else { 5e-3 });
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_memory_gives_back_its_places() {
+        for exact in [true, false] {
+            let rows: Vec<f32> = (0..6 * WIDTH).map(|i| i as f32).collect();
+            let mut memory = Memory::new(WIDTH, HEADS, exact);
+            memory.extend(Rows::new(&rows, 6, WIDTH), Rows::new(&rows, 6, WIDTH));
+            assert_eq!(memory.part(1, 2)[1], rows[WIDTH..3 * WIDTH]);
+            memory.keep(&[1, 4, 5]);
+            assert_eq!(memory.part(0, 1)[0], rows[WIDTH..2 * WIDTH]);
+            assert_eq!(memory.part(1, 2)[1], rows[4 * WIDTH..]);
         }
     }
 }

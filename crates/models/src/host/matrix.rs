@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{
     gemm::{Rows, times_transposed},
     int8::{Int8, PANEL, Vectors},
-    simd::{dot, total, with_simd},
+    simd::{dot, dot_half, halves, with_simd},
 };
 use crate::Weights;
 
@@ -215,17 +215,6 @@ impl Matrix {
     }
 }
 
-fn halves(values: &[f32], columns: usize) -> Vec<u32> {
-    let rounded = |value: f32| u32::from(half::bf16::from_f32(value).to_bits());
-    let mut made = Vec::with_capacity(values.len() / 2);
-    for row in values.chunks_exact(columns) {
-        let (lower, upper) = row.split_at(columns / 2);
-        let pairs = lower.iter().zip(upper);
-        made.extend(pairs.map(|(&lower, &upper)| rounded(lower) | rounded(upper) << 16));
-    }
-    made
-}
-
 /// Rows times few vectors: `out` has a row of `width` products a vector.
 struct Few<'a> {
     weights: &'a [f32],
@@ -327,41 +316,6 @@ impl WithSimd for OneHalf<'_> {
             *out = dot_half(simd, row, self.x);
         }
     }
-}
-
-/// [`dot`] of a row stored in halves.
-#[inline(always)]
-fn dot_half<S: Simd>(simd: S, row: &[u32], x: &[f32]) -> f32 {
-    let (lower, upper) = x.split_at(row.len());
-    let (pairs, pairs_rest) = S::as_simd_u32s(row);
-    let (lower, lower_rest) = S::as_simd_f32s(lower);
-    let (upper, upper_rest) = S::as_simd_f32s(upper);
-    let (twos, ones) = pulp::as_arrays::<2, _>(pairs);
-    let (lower_twos, lower_ones) = pulp::as_arrays::<2, _>(lower);
-    let (upper_twos, upper_ones) = pulp::as_arrays::<2, _>(upper);
-    let width = simd.splat_u32s(16);
-    let mask = simd.splat_u32s(0xffff_0000);
-    let first = |pair| simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(pair, width));
-    let second = |pair| simd.transmute_f32s_u32s(simd.and_u32s(pair, mask));
-    let mut sums = [simd.splat_f32s(0.0); 4];
-    for ((pair, lower), upper) in twos.iter().zip(lower_twos).zip(upper_twos) {
-        for i in 0..2 {
-            sums[i] = simd.mul_add_e_f32s(first(pair[i]), lower[i], sums[i]);
-            sums[i + 2] = simd.mul_add_e_f32s(second(pair[i]), upper[i], sums[i + 2]);
-        }
-    }
-    for ((&pair, &lower), &upper) in ones.iter().zip(lower_ones).zip(upper_ones) {
-        sums[0] = simd.mul_add_e_f32s(first(pair), lower, sums[0]);
-        sums[2] = simd.mul_add_e_f32s(second(pair), upper, sums[2]);
-    }
-    let rest: f32 = pairs_rest
-        .iter()
-        .zip(lower_rest.iter().zip(upper_rest))
-        .map(|(&pair, (lower, upper))| {
-            f32::from_bits(pair << 16) * lower + f32::from_bits(pair >> 16 << 16) * upper
-        })
-        .sum();
-    total(simd, sums) + rest
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@ mod attention;
 mod gemm;
 mod int8;
 mod matrix;
+mod memory;
 mod simd;
 
-pub(crate) use attention::{Attention, DistanceBias, Memory, OneQuery, attend_each};
+pub(crate) use attention::{Attention, DistanceBias, Few};
 pub(crate) use gemm::Rows;
 pub(crate) use matrix::Matrix;
+pub(crate) use memory::Memory;
 pub use simd::Activation;
 pub(crate) use simd::{add, largest, log_total, rms_norm, scale};

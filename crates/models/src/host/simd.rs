@@ -264,9 +264,89 @@ pub(crate) fn dot<S: Simd>(simd: S, a: &[f32], b: &[f32]) -> f32 {
     total(simd, sums) + rest
 }
 
+/// Numbers rounded to bf16, two in one: a row's number in the lower bits, and that half a row later in
+/// the upper ones. Rows have `columns` numbers, an even number.
+pub(crate) fn halves(values: &[f32], columns: usize) -> Vec<u32> {
+    let rounded = |value: f32| u32::from(half::bf16::from_f32(value).to_bits());
+    let mut made = Vec::with_capacity(values.len() / 2);
+    for row in values.chunks_exact(columns) {
+        let (lower, upper) = row.split_at(columns / 2);
+        let pairs = lower.iter().zip(upper);
+        made.extend(pairs.map(|(&lower, &upper)| rounded(lower) | rounded(upper) << 16));
+    }
+    made
+}
+
+/// [`dot`] of a row stored in [`halves`].
+#[inline(always)]
+pub(crate) fn dot_half<S: Simd>(simd: S, row: &[u32], x: &[f32]) -> f32 {
+    let (lower, upper) = x.split_at(row.len());
+    let (pairs, pairs_rest) = S::as_simd_u32s(row);
+    let (lower, lower_rest) = S::as_simd_f32s(lower);
+    let (upper, upper_rest) = S::as_simd_f32s(upper);
+    let (twos, ones) = pulp::as_arrays::<2, _>(pairs);
+    let (lower_twos, lower_ones) = pulp::as_arrays::<2, _>(lower);
+    let (upper_twos, upper_ones) = pulp::as_arrays::<2, _>(upper);
+    let width = simd.splat_u32s(16);
+    let mask = simd.splat_u32s(0xffff_0000);
+    let first = |pair| simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(pair, width));
+    let second = |pair| simd.transmute_f32s_u32s(simd.and_u32s(pair, mask));
+    let mut sums = [simd.splat_f32s(0.0); 4];
+    for ((pair, lower), upper) in twos.iter().zip(lower_twos).zip(upper_twos) {
+        for i in 0..2 {
+            sums[i] = simd.mul_add_e_f32s(first(pair[i]), lower[i], sums[i]);
+            sums[i + 2] = simd.mul_add_e_f32s(second(pair[i]), upper[i], sums[i + 2]);
+        }
+    }
+    for ((&pair, &lower), &upper) in ones.iter().zip(lower_ones).zip(upper_ones) {
+        sums[0] = simd.mul_add_e_f32s(first(pair), lower, sums[0]);
+        sums[2] = simd.mul_add_e_f32s(second(pair), upper, sums[2]);
+    }
+    let rest: f32 = pairs_rest
+        .iter()
+        .zip(lower_rest.iter().zip(upper_rest))
+        .map(|(&pair, (lower, upper))| {
+            f32::from_bits(pair << 16) * lower + f32::from_bits(pair >> 16 << 16) * upper
+        })
+        .sum();
+    total(simd, sums) + rest
+}
+
+/// [`add_scaled`] of a row stored in [`halves`].
+#[inline(always)]
+pub(crate) fn add_scaled_half<S: Simd>(simd: S, to: &mut [f32], weight: f32, from: &[u32]) {
+    let (lower, upper) = to.split_at_mut(from.len());
+    let (pairs, pairs_rest) = S::as_simd_u32s(from);
+    let (lower, lower_rest) = S::as_mut_simd_f32s(lower);
+    let (upper, upper_rest) = S::as_mut_simd_f32s(upper);
+    let weights = simd.splat_f32s(weight);
+    let width = simd.splat_u32s(16);
+    let mask = simd.splat_u32s(0xffff_0000);
+    for ((&pair, lower), upper) in pairs.iter().zip(lower).zip(upper) {
+        let first = simd.transmute_f32s_u32s(simd.wrapping_dyn_shl_u32s(pair, width));
+        let second = simd.transmute_f32s_u32s(simd.and_u32s(pair, mask));
+        *lower = simd.mul_add_e_f32s(weights, first, *lower);
+        *upper = simd.mul_add_e_f32s(weights, second, *upper);
+    }
+    for ((pair, lower), upper) in pairs_rest.iter().zip(lower_rest).zip(upper_rest) {
+        *lower += weight * f32::from_bits(pair << 16);
+        *upper += weight * f32::from_bits(pair >> 16 << 16);
+    }
+}
+
+/// The numbers of rows stored in [`halves`].
+pub(crate) fn whole(pairs: &[u32], columns: usize) -> Vec<f32> {
+    let mut values = Vec::with_capacity(2 * pairs.len());
+    for row in pairs.chunks_exact(columns / 2) {
+        values.extend(row.iter().map(|pair| f32::from_bits(pair << 16)));
+        values.extend(row.iter().map(|pair| f32::from_bits(pair >> 16 << 16)));
+    }
+    values
+}
+
 /// Sum of all lanes.
 #[inline(always)]
-pub(crate) fn total<S: Simd>(simd: S, sums: [S::f32s; 4]) -> f32 {
+fn total<S: Simd>(simd: S, sums: [S::f32s; 4]) -> f32 {
     let left = simd.add_f32s(sums[0], sums[1]);
     let right = simd.add_f32s(sums[2], sums[3]);
     simd.reduce_sum_f32s(simd.add_f32s(left, right))

@@ -12,8 +12,8 @@ use super::{
 use crate::{
     Error, Weights,
     host::{
-        Activation, Attention, DistanceBias, Matrix, Memory, OneQuery, Rows, add, attend_each,
-        log_total, rms_norm, scale,
+        Activation, Attention, DistanceBias, Few, Matrix, Memory, Rows, add, log_total, rms_norm,
+        scale,
     },
     tensors::Tensors,
 };
@@ -31,6 +31,8 @@ pub(crate) struct HostT5 {
     width: usize,
     heads: usize,
     epsilon: f32,
+    /// Whether weights are as they were read.
+    exact: bool,
 }
 
 #[derive(Debug)]
@@ -139,6 +141,7 @@ impl HostT5 {
             width: config.d_model,
             heads: config.num_heads,
             epsilon: config.layer_norm_epsilon as f32,
+            exact: weights == Weights::F32,
         })
     }
 
@@ -156,7 +159,7 @@ impl HostT5 {
         for (i, layer) in self.encoder.layers.iter().enumerate() {
             let normed = rms_norm(&x, &layer.attention_norm, self.epsilon);
             let qkv = layer.qkv.times(&normed);
-            let [queries, keys, values] = thirds(&qkv, x.len() / self.width);
+            let [queries, keys, values] = parts(&qkv, x.len() / self.width);
             let attention = self.attention(Some(self.encoder.bias(i)));
             let mixed: Vec<Vec<f32>> = sequences
                 .par_iter()
@@ -185,16 +188,17 @@ impl HostT5 {
             })
             .collect();
         for (_, cross) in &self.decoder.layers {
-            let memory = cross.kv.times(&states);
-            let place = memory.len() * self.width / states.len();
-            let mut rest = memory.as_slice();
+            let computed = cross.kv.times(&states);
+            let [keys, values] = parts(&computed, states.len() / self.width);
+            let mut first = 0;
             for input in &mut made {
-                let (own, after) = rest.split_at(input.tokens * place);
-                input.memories.push(own.to_vec());
-                rest = after;
+                let mut memory = self.memory(keys.width);
+                let [keys, values] = [keys, values].map(|rows| rows.part(first, input.tokens));
+                memory.extend(keys, values);
+                input.memories.push(memory);
+                first += input.tokens;
             }
         }
-        cache.own.resize_with(self.decoder.layers.len(), Vec::new);
         for input in made {
             let known = cache.everywhere.len();
             cache
@@ -287,11 +291,12 @@ impl HostT5 {
         for (i, (layer, cross)) in self.decoder.layers.iter().enumerate() {
             let normed = rms_norm(&x, &layer.attention_norm, self.epsilon);
             let qkv = layer.qkv.times(&normed);
-            let [queries, ..] = thirds(&qkv, count);
+            let [queries, keys, values] = parts(&qkv, count);
             let inner = queries.width;
-            for row in qkv.chunks_exact(3 * inner) {
-                cache.own[i].extend(&row[inner..]);
+            if cache.own.len() == i {
+                cache.own.push(self.memory(inner));
             }
+            cache.own[i].extend(keys, values);
             let attention = Attention {
                 causal: true,
                 ..self.attention(Some(self.decoder.bias(i)))
@@ -322,50 +327,76 @@ impl HostT5 {
         attention: Attention<'_>,
         queries: Rows<'_>,
         tokens: &[&[u32]],
-        seen: impl Fn(usize) -> (&'a Memory, &'a [u32]) + Sync,
+        seen: impl Fn(usize) -> (&'a Memory, &'a [u32]),
     ) -> Vec<f32> {
         /// From so many tokens on, their queries are multiplied as a matrix.
         const MANY: usize = 16;
         let inner = queries.width;
         let mut out = vec![0.0; queries.count * inner];
         let mut rest = out.as_mut_slice();
-        let mut single = Vec::new();
-        let mut first = 0;
-        for (row, tokens) in tokens.iter().enumerate() {
-            let (own, after) = rest.split_at_mut(tokens.len() * inner);
-            rest = after;
+        let mut few: Vec<Few<'_>> = Vec::new();
+        // Queries come one below the other only where nothing stands between them.
+        let rows: Vec<f32> = (0..queries.count)
+            .flat_map(|i| queries.row(i))
+            .copied()
+            .collect();
+        let mut rows = rows.as_slice();
+        let mut row = 0;
+        while row < tokens.len() {
             let (memory, places) = seen(row);
+            // Beams of one input see the same of it.
+            let alike = if attention.causal || tokens[row].len() > 1 {
+                1
+            } else {
+                let same = |&other: &usize| {
+                    let (also, _) = seen(other);
+                    tokens[other].len() == 1 && std::ptr::eq(memory, also)
+                };
+                1 + (row + 1..tokens.len()).take_while(same).count()
+            };
+            let count: usize = tokens[row..row + alike]
+                .iter()
+                .map(|tokens| tokens.len())
+                .sum();
+            let (queries, after) = rows.split_at(count * inner);
+            rows = after;
+            let (own, after) = rest.split_at_mut(count * inner);
+            rest = after;
             let begin = places.first().map_or(0, |&place| place as usize);
             let together = places.last().map_or(0, |&place| place as usize + 1) - begin;
-            if tokens.len() >= MANY && together == places.len() {
-                let keys = Rows {
-                    values: &memory[begin * 2 * inner..],
-                    count: together,
-                    width: inner,
-                    stride: 2 * inner,
-                };
-                let values = keys.columns(inner, inner);
-                own.copy_from_slice(&attention.of(queries.part(first, tokens.len()), keys, values));
-            } else {
-                for (i, out) in own.chunks_exact_mut(inner).enumerate() {
-                    let later = if attention.causal {
-                        tokens.len() - 1 - i
-                    } else {
-                        0
-                    };
-                    single.push(OneQuery {
+            if count >= MANY && together == places.len() {
+                let [keys, values] = memory.part(begin, together);
+                let [keys, values] = [&keys, &values].map(|part| Rows::new(part, together, inner));
+                own.copy_from_slice(&attention.of(Rows::new(queries, count, inner), keys, values));
+            } else if attention.causal {
+                let each = queries.chunks_exact(inner).zip(own.chunks_exact_mut(inner));
+                for (i, (queries, out)) in each.enumerate() {
+                    few.push(Few {
                         attention,
-                        query: queries.row(first + i),
+                        queries,
                         memory,
-                        places: &places[..places.len() - later],
+                        places: &places[..places.len() + i + 1 - count],
                         out,
                     });
                 }
+            } else {
+                few.push(Few {
+                    attention,
+                    queries,
+                    memory,
+                    places,
+                    out: own,
+                });
             }
-            first += tokens.len();
+            row += alike;
         }
-        attend_each(single);
+        Few::attend(few, inner);
         out
+    }
+
+    /// Weights that are rounded leave no reason to keep more of what they make.
+    fn memory(&self, width: usize) -> Memory {
+        Memory::new(width, self.heads, self.exact)
     }
 
     fn attention<'a>(&self, bias: Option<&'a DistanceBias>) -> Attention<'a> {
@@ -413,11 +444,11 @@ impl Layer {
     }
 }
 
-/// Queries, keys and values of `count` tokens that were computed together.
-fn thirds(qkv: &[f32], count: usize) -> [Rows<'_>; 3] {
-    let width = qkv.len() / count;
-    let rows = Rows::new(qkv, count, width);
-    [0, 1, 2].map(|third| rows.columns(third * width / 3, width / 3))
+/// Queries, keys and values of `count` tokens that were computed together, or only the last two.
+fn parts<const N: usize>(computed: &[f32], count: usize) -> [Rows<'_>; N] {
+    let width = computed.len() / count;
+    let rows = Rows::new(computed, count, width);
+    std::array::from_fn(|i| rows.columns(i * width / N, width / N))
 }
 
 impl Default for HostCache {
@@ -463,12 +494,7 @@ impl HostCache {
         kept.sort_unstable();
         kept.dedup();
         for memory in &mut self.own {
-            let place = memory.len() / self.taken as usize;
-            for (to, &from) in kept.iter().enumerate() {
-                let from = from as usize * place;
-                memory.copy_within(from..from + place, to * place);
-            }
-            memory.truncate(kept.len() * place);
+            memory.keep(&kept);
         }
         for row in &mut self.rows {
             for place in &mut row.places {

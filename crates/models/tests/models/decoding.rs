@@ -120,7 +120,10 @@ fn inputs_join_while_others_are_written_for() {
                 let mut many = (0..7).map(|i| inputs[i % inputs.len()].clone());
                 let mut found = vec![None; 7];
                 model
-                    .generate_each(&mut many, 2, &decoding, &mut |i, one| found[i] = Some(one))
+                    .generate_each(&mut many, 2, &decoding, &mut |i, one| {
+                        found[i] = Some(one);
+                        ControlFlow::Continue(())
+                    })
                     .unwrap();
                 for (i, found) in found.iter().enumerate() {
                     let what = format!("{name} {way}, {setting_name}, input {i} of seven");
@@ -128,6 +131,39 @@ fn inputs_join_while_others_are_written_for() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn a_break_ends_all_inputs() {
+    let input = id_rows(&golden("mt5")["input_ids"]).remove(2);
+    for (way, model) in both_ways("mt5") {
+        let mut asked = 0;
+        let mut inputs = std::iter::repeat_with(|| {
+            asked += 1;
+            input.clone()
+        });
+        let mut done = 0;
+        model
+            .generate_each(
+                &mut inputs,
+                2,
+                &Decoding {
+                    max_tokens: 3,
+                    ..Decoding::default()
+                },
+                &mut |_, _| {
+                    done += 1;
+                    if done == 3 {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                },
+            )
+            .unwrap();
+        assert_eq!(done, 3, "{way}");
+        assert!(asked <= 4, "{way}: {asked}");
     }
 }
 

@@ -173,7 +173,7 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
     let labels: Vec<RowLabel> = rows
         .iter()
         .map(|row| label(row, arguments, &model, &decoding, seed))
-        .collect();
+        .collect::<anyhow::Result<_>>()?;
     let resampling = Resampling {
         seed,
         ..Resampling::default()
@@ -357,13 +357,13 @@ fn label(
     model: &Seq2Seq,
     decoding: &Decoding,
     seed: u64,
-) -> RowLabel {
+) -> anyhow::Result<RowLabel> {
     let metrics: Vec<Metric> = ["rouge1", "rouge2", "rougeL", "bleu"]
         .iter()
         .filter_map(|name| name.parse().ok())
         .collect();
     let uses_model = matches!(row.makes, Makes::Text(_));
-    let identity = model.identity();
+    let identity = model.identity()?;
     let run = arguments.ranking.ranking.name();
     let run = if arguments.ranking.diverse {
         format!("{run} diverse")
@@ -417,10 +417,10 @@ fn label(
             "none".to_owned()
         },
     };
-    RowLabel {
+    Ok(RowLabel {
         row: row.name.to_owned(),
         signature: signature.to_string(),
-    }
+    })
 }
 
 fn shown(decoding: &Decoding) -> String {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -49,20 +51,42 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let decoding = arguments
         .decoding
         .over(Decoding::default(), context.settings.seed)?;
-    let mut inputs = Vec::new();
+    let mut lines = files::json_lines_of_file(&arguments.file)?;
     let mut any = false;
-    let read = files::json_lines(&arguments.file, |number, line: Line| {
-        any = true;
-        inputs.push(ids(line, number, &model)?);
-        if inputs.len() == arguments.batch {
-            answer(&model, &inputs, &decoding, context)?;
-            inputs.clear();
+    let mut unreadable = None;
+    let mut inputs = std::iter::from_fn(|| {
+        if unreadable.is_some() {
+            return None;
         }
-        Ok(())
+        let line = lines.next()?;
+        any = true;
+        match line.and_then(|(number, line)| ids(line, number, &model)) {
+            Ok(ids) => Some(ids),
+            // The good lines before it are answered first.
+            Err(error) => {
+                unreadable = Some(error);
+                None
+            }
+        }
     });
-    // A line that cannot be read does not take the good ones before it with it.
-    answer(&model, &inputs, &decoding, context)?;
-    read?;
+    // Answers come as inputs end, and are written in the order of the inputs.
+    let mut early = BTreeMap::new();
+    let mut next = 0;
+    let mut unwritten = None;
+    model.generate_each(&mut inputs, arguments.batch, &decoding, &mut |i, one| {
+        early.insert(i, one);
+        while let Some(one) = early.remove(&next) {
+            next += 1;
+            if let Err(error) = answer(&model, &one, context) {
+                unwritten = Some(error);
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    if let Some(error) = unwritten.or(unreadable) {
+        return Err(error);
+    }
     if !any {
         context.printer.note("there was no line to read");
         return Ok(Status::Nothing);
@@ -104,30 +128,20 @@ fn ids(line: Line, number: usize, model: &Seq2Seq) -> anyhow::Result<Vec<u32>> {
     }
 }
 
-fn answer(
-    model: &Seq2Seq,
-    inputs: &[Vec<u32>],
-    decoding: &Decoding,
-    context: &mut Context,
-) -> anyhow::Result<()> {
-    if inputs.is_empty() {
-        return Ok(());
-    }
-    for generated in model.generate_batch(inputs, decoding)? {
-        let Generated {
-            output_ids,
-            log_probs,
-            finish_reason,
-            ..
-        } = &generated;
-        context.printer.object(&Answer {
-            text: model
-                .tokenizer()
-                .map(|tokenizer| tokenizer.decode(output_ids)),
-            output_ids,
-            log_probs,
-            finish_reason: *finish_reason,
-        })?;
-    }
+fn answer(model: &Seq2Seq, generated: &Generated, context: &mut Context) -> anyhow::Result<()> {
+    let Generated {
+        output_ids,
+        log_probs,
+        finish_reason,
+        ..
+    } = generated;
+    context.printer.object(&Answer {
+        text: model
+            .tokenizer()
+            .map(|tokenizer| tokenizer.decode(output_ids)),
+        output_ids,
+        log_probs,
+        finish_reason: *finish_reason,
+    })?;
     Ok(context.printer.flush()?)
 }
