@@ -4,6 +4,7 @@
 mod builtin;
 mod decoding;
 mod device;
+mod encoders;
 mod error;
 pub mod folder;
 mod generate;
@@ -17,6 +18,7 @@ mod tokenizer;
 
 pub use decoding::{Decoding, EarlyStopping, Generated, Strategy};
 pub use device::device;
+pub use encoders::{EncodedTokens, EncoderFacts, SentenceEncoder, TransformerEncoder};
 pub use error::Error;
 pub use parameters::{Parameter, Parameters, Precision};
 pub use seq2seq::{Seq2Seq, save};

@@ -200,6 +200,16 @@ impl StaticEncoder {
         texts.par_iter().map(|text| self.vector(text)).collect()
     }
 
+    /// How many tokens it has vectors for.
+    pub fn vocabulary(&self) -> usize {
+        self.tokenizer.vocab_size()
+    }
+
+    /// Tokens of a text that count at most; all without it.
+    pub fn max_tokens(&self) -> Option<usize> {
+        self.vectors.max_length
+    }
+
     fn vector(&self, text: &str) -> Vec<f32> {
         let mut vector = self.mean(text);
         if self.vectors.normalize {

@@ -94,7 +94,7 @@ impl PositionBias {
 }
 
 /// The bucket of `key - query` where both directions are seen: half of the buckets for each.
-fn bidirectional_bucket(relative: i64, buckets: usize, max_distance: usize) -> usize {
+pub(crate) fn bidirectional_bucket(relative: i64, buckets: usize, max_distance: usize) -> usize {
     let half = buckets / 2;
     let base = if relative > 0 { half } else { 0 };
     base + bucket(relative.unsigned_abs() as usize, half, max_distance)
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn bidirectional_buckets_split_by_direction() {
+    pub(crate) fn bidirectional_buckets_split_by_direction() {
         let found: Vec<usize> = [0, -1, 1, -8, 8, 9, -127, 127]
             .into_iter()
             .map(|relative| bidirectional_bucket(relative, 32, 128))

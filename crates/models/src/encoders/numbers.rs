@@ -1,0 +1,379 @@
+//! The passes over single numbers, written so that compilers make wide instructions of them: no
+//! branches, no calls, sums in lanes.
+
+#![expect(
+    clippy::inline_always,
+    reason = "code for wide vectors must be part of the function that may use them"
+)]
+
+use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::config::Activation;
+use crate::host::with_simd;
+
+/// A layer norm, or, without a bias, T5's that only divides by the root of the mean square.
+#[derive(Debug)]
+pub(super) struct Norm {
+    pub weight: Vec<f32>,
+    pub bias: Option<Vec<f32>>,
+    pub epsilon: f32,
+}
+
+/// Sums and peaks are kept apart in so many lanes.
+const LANES: usize = 16;
+/// Threads share passes over more numbers than this.
+const SHARE: usize = 1 << 16;
+
+impl Norm {
+    /// Norms row after row.
+    pub(super) fn apply(&self, x: &mut [f32]) {
+        let width = self.weight.len();
+        shared(x, width, |rows| {
+            for row in rows.chunks_exact_mut(width) {
+                self.row(row);
+            }
+        });
+    }
+
+    #[inline(always)]
+    fn row(&self, row: &mut [f32]) {
+        let count = row.len() as f32;
+        let Some(bias) = &self.bias else {
+            let scale = 1.0 / (sum(row, |x| x * x) / count + self.epsilon).sqrt();
+            for (x, weight) in row.iter_mut().zip(&self.weight) {
+                *x = *x * scale * weight;
+            }
+            return;
+        };
+        let mean = sum(row, |x| x) / count;
+        let variance = sum(row, |x| (x - mean) * (x - mean)) / count;
+        let scale = 1.0 / (variance + self.epsilon).sqrt();
+        for ((x, weight), bias) in row.iter_mut().zip(&self.weight).zip(bias) {
+            *x = (*x - mean) * scale * weight + bias;
+        }
+    }
+}
+
+/// Adds `y`, and to each row the bias.
+pub(super) fn add(x: &mut [f32], y: &[f32], bias: Option<&[f32]>) {
+    wide(|| {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x += y;
+        }
+    });
+    if let Some(bias) = bias {
+        add_bias(x, bias);
+    }
+}
+
+/// Adds the bias to each row.
+pub(super) fn add_bias(x: &mut [f32], bias: &[f32]) {
+    wide(|| {
+        for row in x.chunks_exact_mut(bias.len()) {
+            for (x, bias) in row.iter_mut().zip(bias) {
+                *x += bias;
+            }
+        }
+    });
+}
+
+/// The nonlinearity of every number.
+pub(super) fn activate(x: &mut [f32], activation: Activation) {
+    shared(x, 1, |part| match activation {
+        Activation::Gelu => each(part, gelu),
+        Activation::GeluTanh => each(part, gelu_tanh),
+        Activation::Relu => each(part, |x| if x > 0.0 { x } else { 0.0 }),
+        Activation::Silu => each(part, silu),
+    });
+}
+
+/// The nonlinearity of the first half of each row, times the second.
+pub(super) fn gate(x: &[f32], width: usize, activation: Activation) -> Vec<f32> {
+    let mut first = Vec::with_capacity(x.len() / 2);
+    for row in x.chunks_exact(2 * width) {
+        first.extend_from_slice(&row[..width]);
+    }
+    activate(&mut first, activation);
+    wide(|| {
+        for (to, from) in first.chunks_exact_mut(width).zip(x.chunks_exact(2 * width)) {
+            for (to, gate) in to.iter_mut().zip(&from[width..]) {
+                *to *= gate;
+            }
+        }
+    });
+    first
+}
+
+/// Shares of `scale` · score + bias.
+#[inline(always)]
+pub(super) fn softmax(scores: &mut [f32], scale: f32, bias: Option<&[f32]>) {
+    match bias {
+        Some(bias) => {
+            for (score, bias) in scores.iter_mut().zip(bias) {
+                *score = *score * scale + bias;
+            }
+        }
+        None => each(scores, |score| score * scale),
+    }
+    let peak = peak(scores);
+    each(scores, |score| exp(score - peak));
+    let share = 1.0 / sum(scores, |score| score);
+    each(scores, |score| score * share);
+}
+
+/// Brings a vector to length 1 as torch does: a length of almost nothing counts as 10⁻¹².
+pub(super) fn normalize(x: &mut [f32]) {
+    let length = x.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-12);
+    for x in x {
+        *x /= length;
+    }
+}
+
+#[inline(always)]
+fn each(x: &mut [f32], function: impl Fn(f32) -> f32) {
+    for x in x {
+        *x = function(*x);
+    }
+}
+
+#[inline(always)]
+fn sum(x: &[f32], of: impl Fn(f32) -> f32) -> f32 {
+    let (rows, rest) = x.as_chunks::<LANES>();
+    let mut sums = [0.0_f32; LANES];
+    for row in rows {
+        for (sum, &x) in sums.iter_mut().zip(row) {
+            *sum += of(x);
+        }
+    }
+    let mut total = 0.0;
+    for sum in sums {
+        total += sum;
+    }
+    for &x in rest {
+        total += of(x);
+    }
+    total
+}
+
+#[inline(always)]
+fn peak(x: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let (rows, rest) = x.as_chunks::<LANES>();
+    let mut peaks = [f32::NEG_INFINITY; LANES];
+    for row in rows {
+        for (peak, &x) in peaks.iter_mut().zip(row) {
+            *peak = larger(*peak, x);
+        }
+    }
+    let most = peaks.into_iter().fold(f32::NEG_INFINITY, larger);
+    rest.iter().fold(most, |most, &x| larger(most, x))
+}
+
+/// e^x within 2·10⁻⁷ of its value, for x from -87 to 88; beyond, as there.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    // Added and taken away again, this rounds; before, the sum's lowest bits are the whole number.
+    const ROUND: f32 = 12_582_912.0;
+    // ln 2 in two parts, the first of so few bits that its products are exact.
+    const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
+    let x = if x > -87.0 { x } else { -87.0 };
+    let x = if x < 88.0 { x } else { 88.0 };
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let whole = shifted - ROUND;
+    let rest = x - whole * LN_2[0] - whole * LN_2[1];
+    let mut power = 1.987_569_1e-4;
+    for factor in [
+        1.398_2e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        1.666_666_5e-1,
+        0.5,
+    ] {
+        power = power * rest + factor;
+    }
+    let power = power * rest * rest + rest + 1.0;
+    power * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23))
+}
+
+/// x · Φ(x), Φ by Abramowitz & Stegun 7.1.26.
+#[inline(always)]
+fn gelu(x: f32) -> f32 {
+    const FACTORS: [f32; 5] = [
+        1.061_405_4,
+        -1.453_152,
+        1.421_413_7,
+        -0.284_496_74,
+        0.254_829_6,
+    ];
+    let size = x.abs();
+    let z = size * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let mut tail = 0.0;
+    for factor in FACTORS {
+        tail = (tail + factor) * t;
+    }
+    // Φ(-|x|)
+    let tail = 0.5 * tail * exp(-z * z);
+    (if x > 0.0 { x } else { 0.0 }) - size * tail
+}
+
+/// ½x(1 + tanh y): ½(1 + tanh y) is the logistic function of 2y.
+#[inline(always)]
+fn gelu_tanh(x: f32) -> f32 {
+    const SCALE: f32 = 0.797_884_6;
+    let y = SCALE * (x + 0.044_715 * x * x * x);
+    x / (1.0 + exp(-2.0 * y))
+}
+
+#[inline(always)]
+fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}
+
+/// Runs over parts of whole rows, on several threads where it is worth it.
+fn shared(x: &mut [f32], width: usize, work: impl Fn(&mut [f32]) + Sync) {
+    if x.len() <= SHARE {
+        return wide(|| work(x));
+    }
+    let part = (SHARE / width).max(1) * width;
+    x.par_chunks_mut(part).for_each(|part| wide(|| work(part)));
+}
+
+/// Compiled for the widest vectors there are.
+fn wide(work: impl FnOnce()) {
+    struct Wide<F>(F);
+
+    impl<F: FnOnce()> WithSimd for Wide<F> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            (self.0)();
+        }
+    }
+
+    with_simd(Wide(work));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn points() -> impl Iterator<Item = f32> {
+        (-30_000..=30_000_i16).map(|i| f32::from(i) / 3_000.0)
+    }
+
+    /// erf by a series without cancellation.
+    fn erf(z: f64) -> f64 {
+        let (mut term, mut total, mut n) = (z, 0.0, 0.0);
+        while f64::abs(term) > 1e-18 {
+            total += term;
+            n += 1.0;
+            term *= 2.0 * z * z / (2.0 * n + 1.0);
+        }
+        total * 2.0 / std::f64::consts::PI.sqrt() * (-z * z).exp()
+    }
+
+    #[test]
+    fn nonlinearities_are_exact_to_a_millionth() {
+        for x in points() {
+            let y = f64::from(x);
+            let inner = (2.0 / std::f64::consts::PI).sqrt() * (y + 0.044_715 * y * y * y);
+            for (activation, expected) in [
+                (Activation::Gelu, 0.5 * y * (1.0 + erf(y / 2_f64.sqrt()))),
+                (Activation::GeluTanh, 0.5 * y * (1.0 + inner.tanh())),
+                (Activation::Silu, y / (1.0 + (-y).exp())),
+                (Activation::Relu, y.max(0.0)),
+            ] {
+                let mut found = [x];
+                activate(&mut found, activation);
+                let off = f64::abs(f64::from(found[0]) - expected);
+                // The numbers themselves are a millionth apart from 8 on.
+                let allowed = 1e-6 * (y.abs() / 8.0).max(1.0);
+                assert!(
+                    off < allowed,
+                    "{activation:?} of {x}: {} {expected}",
+                    found[0]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn powers_are_exact_to_some_bits() {
+        for x in points() {
+            let x = 8.0 * x;
+            let expected = f64::from(x).exp();
+            let off = (f64::from(exp(x)) / expected - 1.0).abs();
+            assert!(off < 3e-7, "{x}: {off}");
+        }
+        assert!(exp(-1e9) < 1e-37 && exp(1e9) > 1e38);
+    }
+
+    #[test]
+    fn shares_sum_to_one_whatever_the_scores() {
+        let scores: Vec<f32> = (0..37_u8).map(|i| f32::from(i).sin() * 300.0).collect();
+        let bias: Vec<f32> = (0..37_u8).map(|i| f32::from(i).cos()).collect();
+        let mut found = scores.clone();
+        softmax(&mut found, 0.25, Some(&bias));
+        let exact: Vec<f64> = scores
+            .iter()
+            .zip(&bias)
+            .map(|(score, bias)| (f64::from(*score) * 0.25 + f64::from(*bias)).exp())
+            .collect();
+        let total: f64 = exact.iter().sum();
+        for (found, exact) in found.iter().zip(exact) {
+            assert!((f64::from(*found) - exact / total).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn norms_of_any_width() {
+        for width in [1_u8, 7, 16, 37] {
+            let n = f64::from(width);
+            let row: Vec<f32> = (0..width).map(|i| f32::from(i).sin() + 3.0).collect();
+            let weight: Vec<f32> = (0..width).map(|i| f32::from(i) * 0.1 + 0.5).collect();
+            let exact: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
+            let mean = exact.iter().sum::<f64>() / n;
+            for bias in [None, Some(vec![0.25; usize::from(width)])] {
+                let (middle, added) = if bias.is_some() {
+                    (mean, 0.25)
+                } else {
+                    (0.0, 0.0)
+                };
+                let square = exact.iter().map(|x| (x - middle).powi(2)).sum::<f64>() / n;
+                let norm = Norm {
+                    weight: weight.clone(),
+                    bias,
+                    epsilon: 1e-5,
+                };
+                let mut found = [row.clone(), row.clone()].concat();
+                norm.apply(&mut found);
+                for (i, found) in found.iter().enumerate() {
+                    let i = i % usize::from(width);
+                    let expected =
+                        (exact[i] - middle) / (square + 1e-5).sqrt() * f64::from(weight[i]) + added;
+                    assert!((f64::from(*found) - expected).abs() < 1e-5, "{width} {i}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gates() {
+        let found = gate(
+            &[1.0, -1.0, 2.0, 3.0, 5.0, 6.0, -7.0, 8.0],
+            2,
+            Activation::Relu,
+        );
+        assert_eq!(found, [2.0, 0.0, -35.0, 48.0]);
+    }
+
+    #[test]
+    fn nothing_becomes_no_number() {
+        let mut zeros = [0.0; 4];
+        normalize(&mut zeros);
+        assert_eq!(zeros, [0.0; 4]);
+    }
+}
