@@ -200,6 +200,13 @@ impl StaticEncoder {
         texts.par_iter().map(|text| self.vector(text)).collect()
     }
 
+    /// What makes one vector of a text's tokens, in order.
+    pub(crate) fn modules(&self) -> Vec<String> {
+        let normalize = self.vectors.normalize.then_some("normalize");
+        let all = std::iter::once("mean").chain(normalize);
+        all.map(str::to_owned).collect()
+    }
+
     /// How many tokens it has vectors for.
     pub fn vocabulary(&self) -> usize {
         self.tokenizer.vocab_size()

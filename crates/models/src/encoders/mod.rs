@@ -118,7 +118,7 @@ impl SentenceEncoder {
         match self {
             Self::Static(encoder) => EncoderFacts {
                 architecture: "model2vec".to_owned(),
-                modules: vec!["mean".to_owned()],
+                modules: encoder.modules(),
                 dimensions: encoder.dimensions(),
                 layers: 0,
                 heads: 0,

@@ -28,12 +28,7 @@ const SHARE: usize = 1 << 16;
 impl Norm {
     /// Norms row after row.
     pub(super) fn apply(&self, x: &mut [f32]) {
-        let width = self.weight.len();
-        shared(x, width, |rows| {
-            for row in rows.chunks_exact_mut(width) {
-                self.row(row);
-            }
-        });
+        shared(self, x, self.weight.len());
     }
 
     #[inline(always)]
@@ -55,13 +50,79 @@ impl Norm {
     }
 }
 
-/// Adds `y`, and to each row the bias.
-pub(super) fn add(x: &mut [f32], y: &[f32], bias: Option<&[f32]>) {
-    wide(|| {
-        for (x, y) in x.iter_mut().zip(y) {
+/// Work on rows that is compiled for the widest vectors there are; `run` must be inlined always.
+trait Pass: Sync {
+    fn run(&self, rows: &mut [f32]);
+}
+
+impl Pass for Norm {
+    #[inline(always)]
+    fn run(&self, rows: &mut [f32]) {
+        for row in rows.chunks_exact_mut(self.weight.len()) {
+            self.row(row);
+        }
+    }
+}
+
+impl Pass for Activation {
+    #[inline(always)]
+    fn run(&self, rows: &mut [f32]) {
+        match self {
+            Self::Gelu => each(rows, gelu),
+            Self::GeluTanh => each(rows, gelu_tanh),
+            Self::Relu => each(rows, |x| if x > 0.0 { x } else { 0.0 }),
+            Self::Silu => each(rows, silu),
+        }
+    }
+}
+
+/// Adds other rows.
+struct Add<'a>(&'a [f32]);
+
+impl Pass for Add<'_> {
+    #[inline(always)]
+    fn run(&self, rows: &mut [f32]) {
+        for (x, y) in rows.iter_mut().zip(self.0) {
             *x += y;
         }
-    });
+    }
+}
+
+/// Adds the same to each row.
+struct AddBias<'a>(&'a [f32]);
+
+impl Pass for AddBias<'_> {
+    #[inline(always)]
+    fn run(&self, rows: &mut [f32]) {
+        for row in rows.chunks_exact_mut(self.0.len()) {
+            for (x, bias) in row.iter_mut().zip(self.0) {
+                *x += bias;
+            }
+        }
+    }
+}
+
+/// Multiplies each row with the second half of another, which is twice as long.
+struct Gate<'a> {
+    by: &'a [f32],
+    width: usize,
+}
+
+impl Pass for Gate<'_> {
+    #[inline(always)]
+    fn run(&self, rows: &mut [f32]) {
+        let by = self.by.chunks_exact(2 * self.width);
+        for (row, by) in rows.chunks_exact_mut(self.width).zip(by) {
+            for (x, gate) in row.iter_mut().zip(&by[self.width..]) {
+                *x *= gate;
+            }
+        }
+    }
+}
+
+/// Adds `y`, and to each row the bias.
+pub(super) fn add(x: &mut [f32], y: &[f32], bias: Option<&[f32]>) {
+    wide(&Add(y), x);
     if let Some(bias) = bias {
         add_bias(x, bias);
     }
@@ -69,23 +130,12 @@ pub(super) fn add(x: &mut [f32], y: &[f32], bias: Option<&[f32]>) {
 
 /// Adds the bias to each row.
 pub(super) fn add_bias(x: &mut [f32], bias: &[f32]) {
-    wide(|| {
-        for row in x.chunks_exact_mut(bias.len()) {
-            for (x, bias) in row.iter_mut().zip(bias) {
-                *x += bias;
-            }
-        }
-    });
+    shared(&AddBias(bias), x, bias.len());
 }
 
 /// The nonlinearity of every number.
 pub(super) fn activate(x: &mut [f32], activation: Activation) {
-    shared(x, 1, |part| match activation {
-        Activation::Gelu => each(part, gelu),
-        Activation::GeluTanh => each(part, gelu_tanh),
-        Activation::Relu => each(part, |x| if x > 0.0 { x } else { 0.0 }),
-        Activation::Silu => each(part, silu),
-    });
+    shared(&activation, x, 1);
 }
 
 /// The nonlinearity of the first half of each row, times the second.
@@ -95,13 +145,7 @@ pub(super) fn gate(x: &[f32], width: usize, activation: Activation) -> Vec<f32> 
         first.extend_from_slice(&row[..width]);
     }
     activate(&mut first, activation);
-    wide(|| {
-        for (to, from) in first.chunks_exact_mut(width).zip(x.chunks_exact(2 * width)) {
-            for (to, gate) in to.iter_mut().zip(&from[width..]) {
-                *to *= gate;
-            }
-        }
-    });
+    wide(&Gate { by: x, width }, &mut first);
     first
 }
 
@@ -232,28 +276,30 @@ fn silu(x: f32) -> f32 {
 }
 
 /// Runs over parts of whole rows, on several threads where it is worth it.
-fn shared(x: &mut [f32], width: usize, work: impl Fn(&mut [f32]) + Sync) {
+fn shared(pass: &impl Pass, x: &mut [f32], width: usize) {
     if x.len() <= SHARE {
-        return wide(|| work(x));
+        return wide(pass, x);
     }
     let part = (SHARE / width).max(1) * width;
-    x.par_chunks_mut(part).for_each(|part| wide(|| work(part)));
+    x.par_chunks_mut(part).for_each(|rows| wide(pass, rows));
 }
 
-/// Compiled for the widest vectors there are.
-fn wide(work: impl FnOnce()) {
-    struct Wide<F>(F);
+fn wide(pass: &impl Pass, rows: &mut [f32]) {
+    struct Wide<'a, P> {
+        pass: &'a P,
+        rows: &'a mut [f32],
+    }
 
-    impl<F: FnOnce()> WithSimd for Wide<F> {
+    impl<P: Pass> WithSimd for Wide<'_, P> {
         type Output = ();
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) {
-            (self.0)();
+            self.pass.run(self.rows);
         }
     }
 
-    with_simd(Wide(work));
+    with_simd(Wide { pass, rows });
 }
 
 #[cfg(test)]

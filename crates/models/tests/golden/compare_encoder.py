@@ -55,7 +55,9 @@ def main():
 
     import torch
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     model = SentenceTransformer(str(folder), device="cpu", model_kwargs=dict(dtype=torch.float32))
     some = texts()
     started = time.perf_counter()
