@@ -2,7 +2,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use idiolect_models::Weights;
+use idiolect_models::WeightFormat;
 
 use crate::commands::Command;
 use crate::options::threads;

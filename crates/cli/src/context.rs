@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use idiolect_models::Weights;
+use idiolect_models::WeightFormat;
 
 use crate::arguments::{Global, Invocation};
 use crate::failure::Failure;
@@ -24,7 +24,7 @@ pub(crate) struct Settings {
     /// `None`: the built-in one.
     pub(crate) encoder: Option<String>,
     pub(crate) device: String,
-    pub(crate) weights: Weights,
+    pub(crate) weights: WeightFormat,
     pub(crate) seed: u64,
 }
 

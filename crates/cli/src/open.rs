@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use idiolect_archive::{Archive, ArchivePast};
 use idiolect_core::{Before, Encoder};
-use idiolect_models::{Device, Seq2Seq, StaticEncoder};
+use idiolect_models::{Device, SentenceEncoder, Seq2Seq};
 
 use crate::context::Settings;
 use crate::failure::Failure;
@@ -56,10 +56,13 @@ impl Settings {
     }
 
     /// `None` if the user wants none.
-    pub(crate) fn encoder(&self) -> anyhow::Result<Option<StaticEncoder>> {
+    pub(crate) fn encoder(&self) -> anyhow::Result<Option<SentenceEncoder>> {
         match self.encoder_name() {
             "none" => Ok(None),
-            name => Ok(Some(StaticEncoder::open(&located(name)?)?)),
+            name => Ok(Some(SentenceEncoder::open_as(
+                &located(name)?,
+                self.weights,
+            )?)),
         }
     }
 }
@@ -83,7 +86,7 @@ pub(crate) fn take_turn(
 }
 
 /// The library's view of an encoder that may be there.
-pub(crate) fn as_encoder(encoder: Option<&StaticEncoder>) -> Option<&dyn Encoder> {
+pub(crate) fn as_encoder(encoder: Option<&SentenceEncoder>) -> Option<&dyn Encoder> {
     encoder.map(|encoder| encoder as &dyn Encoder)
 }
 

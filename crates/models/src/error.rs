@@ -53,6 +53,56 @@ pub enum Error {
         /// What is wrong.
         source: safetensors::SafeTensorError,
     },
+    /// Something is wrong with one thing in a file.
+    #[error("{file}: {source}", file = file.display())]
+    InFile {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        source: Box<Error>,
+    },
+    /// A sentence encoder has a module of a kind that is not known.
+    #[error("{file} asks for the module `{kind}`, which is not known", file = file.display())]
+    Module {
+        /// Which file.
+        file: PathBuf,
+        /// The module's class.
+        kind: String,
+    },
+    /// A module of a sentence encoder is said to lie elsewhere.
+    #[error("{file} names the folder `{path}`, which is not inside the model's", file = file.display(), path = path.display())]
+    ModulePath {
+        /// Which file.
+        file: PathBuf,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A setting has a value that is not known.
+    #[error("{file} sets {setting} to `{value}`, which is not known", file = file.display())]
+    Setting {
+        /// Which file.
+        file: PathBuf,
+        /// The key.
+        setting: &'static str,
+        /// Its value.
+        value: String,
+    },
+    /// A sentence encoder has no prompt of this name.
+    #[error("the encoder has no prompt `{name}`, only: {}", known.join(", "))]
+    Prompt {
+        /// The name.
+        name: String,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// An input is longer than there are positions.
+    #[error("an input of {tokens} tokens is too long: the model has positions for {most}")]
+    TooLong {
+        /// Its tokens.
+        tokens: usize,
+        /// Positions.
+        most: usize,
+    },
     /// A tensor that the config asks for is not in the weights.
     #[error("tensor `{name}` is missing")]
     MissingTensor {
@@ -139,11 +189,17 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
+            Self::InFile { source, .. } => return source.hint(),
+            Self::Module { .. } => {
+                "Transformer, Pooling, Dense, Normalize and Dropout of sentence-transformers are known"
+            }
+            Self::ModulePath { .. } => "do not use this folder unless you know where it comes from",
+            Self::Setting { .. } => "take another model: this one would give other vectors",
             Self::MissingFile { .. } => {
                 "a model folder holds config.json, tokenizer.json and model.safetensors"
             }
             Self::Architecture { .. } => {
-                "--model takes folders of a T5, --encoder those of Model2Vec"
+                "--model takes folders of a T5, --encoder those of sentence-transformers or Model2Vec"
             }
             Self::Json { .. } | Self::TokenizerFile { .. } => {
                 "copy the model's folder again: the file is damaged or not what its name says"

@@ -4,6 +4,7 @@
 mod builtin;
 mod decoding;
 mod device;
+mod encoders;
 mod error;
 pub mod folder;
 mod generate;
@@ -15,10 +16,11 @@ mod stored;
 pub mod t5;
 mod tensors;
 mod tokenizer;
-mod weights;
+mod weight_format;
 
 pub use decoding::{Decoding, EarlyStopping, Generated, Strategy};
 pub use device::device;
+pub use encoders::{EncodedTokens, EncoderFacts, SentenceEncoder, TransformerEncoder};
 pub use error::Error;
 pub use parameters::{Parameter, Parameters, Precision};
 pub use seq2seq::{Seq2Seq, save};
@@ -26,7 +28,7 @@ pub use static_encoder::{StaticEncoder, StaticVectors};
 pub use stored::Stored;
 pub use t5::{Batch, Config, T5, Targets};
 pub use tokenizer::Tokenizer;
-pub use weights::Weights;
+pub use weight_format::WeightFormat;
 
 /// Where tensors live.
 pub use burn::tensor::Device;

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use idiolect_core::ModelIdentity;
 
 use crate::{
-    Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, Weights, folder,
+    Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, WeightFormat, folder,
     t5::{HostT5, Targets},
     tensors::TensorFile,
 };
@@ -41,7 +41,7 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
     pub fn open(name_or_folder: &str, device: &Device) -> Result<Self, Error> {
-        Self::open_as(name_or_folder, device, Weights::default())
+        Self::open_as(name_or_folder, device, WeightFormat::default())
     }
 
     /// Opens `builtin` or a model folder, with its weights kept in this way where they are computed
@@ -49,7 +49,7 @@ impl Seq2Seq {
     ///
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
-    pub fn open_as(name_or_folder: &str, device: &Device, weights: Weights) -> Result<Self, Error> {
+    pub fn open_as(name_or_folder: &str, device: &Device, weights: WeightFormat) -> Result<Self, Error> {
         Self::new(&Stored::open(name_or_folder)?, device, weights)
     }
 
@@ -58,7 +58,7 @@ impl Seq2Seq {
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::load(folder)?, device, Weights::default())
+        Self::new(&Stored::load(folder)?, device, WeightFormat::default())
     }
 
     /// The model that the binary carries.
@@ -66,10 +66,10 @@ impl Seq2Seq {
     /// # Errors
     /// [`Error::NoBuiltin`] in a build without the feature `builtin`.
     pub fn builtin(device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::builtin()?, device, Weights::default())
+        Self::new(&Stored::builtin()?, device, WeightFormat::default())
     }
 
-    fn new(stored: &Stored, device: &Device, weights: Weights) -> Result<Self, Error> {
+    fn new(stored: &Stored, device: &Device, weights: WeightFormat) -> Result<Self, Error> {
         let file = stored.tensors()?;
         // Both stand between a user and the first word.
         let (tokenizer, network) = rayon::join(
@@ -111,7 +111,7 @@ impl Seq2Seq {
     ) -> Result<Self, Error> {
         let mut made = Self::of_parts(T5::new(config, parameters)?, tokenizer, name);
         if *device == Device::flex() {
-            let host = HostT5::new(config, parameters, Weights::default())?;
+            let host = HostT5::new(config, parameters, WeightFormat::default())?;
             made.network = Network::Host(Arc::new(host));
         }
         Ok(made)

@@ -200,6 +200,23 @@ impl StaticEncoder {
         texts.par_iter().map(|text| self.vector(text)).collect()
     }
 
+    /// What makes one vector of a text's tokens, in order.
+    pub(crate) fn modules(&self) -> Vec<String> {
+        let normalize = self.vectors.normalize.then_some("normalize");
+        let all = std::iter::once("mean").chain(normalize);
+        all.map(str::to_owned).collect()
+    }
+
+    /// How many tokens it has vectors for.
+    pub fn vocabulary(&self) -> usize {
+        self.tokenizer.vocab_size()
+    }
+
+    /// Tokens of a text that count at most; all without it.
+    pub fn max_tokens(&self) -> Option<usize> {
+        self.vectors.max_length
+    }
+
     fn vector(&self, text: &str) -> Vec<f32> {
         let mut vector = self.mean(text);
         if self.vectors.normalize {

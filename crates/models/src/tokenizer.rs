@@ -5,7 +5,10 @@ use std::{
 };
 
 use serde_json::Value;
-use tokenizers::Model;
+use tokenizers::{
+    Model, NormalizerWrapper, PostProcessor, TruncationDirection,
+    normalizers::{Lowercase, Sequence},
+};
 
 use crate::Error;
 
@@ -84,6 +87,41 @@ impl Tokenizer {
             .encode_fast(text, false)
             .map(|encoding| encoding.get_ids().to_vec())
             .unwrap_or_default()
+    }
+
+    /// Ids of a text with the special tokens that belong around it, of which `most` remain: the
+    /// text's last ones are left out.
+    pub(crate) fn encode_special(&self, text: &str, most: Option<usize>) -> Vec<u32> {
+        let encode = || {
+            let mut found = self.inner.encode_fast(text, false)?;
+            if let Some(most) = most {
+                let room = most.saturating_sub(self.special_tokens());
+                found.truncate(room, 0, TruncationDirection::Right);
+            }
+            self.inner.post_process(found, None, true)
+        };
+        encode().map_or_else(
+            |_: tokenizers::Error| Vec::new(),
+            |found| found.get_ids().to_vec(),
+        )
+    }
+
+    /// How many special tokens belong around a text.
+    pub(crate) fn special_tokens(&self) -> usize {
+        self.inner
+            .get_post_processor()
+            .map_or(0, |processor| processor.added_tokens(false))
+    }
+
+    /// From now on, text is put in lower case before anything else.
+    pub(crate) fn lower_case(&mut self) -> Result<(), Error> {
+        let mut steps = vec![NormalizerWrapper::Lowercase(Lowercase)];
+        steps.extend(self.inner.get_normalizer().cloned());
+        self.inner
+            .with_normalizer(Some(Sequence::new(steps)))
+            .map_err(Error::Tokenizer)?;
+        self.words = None;
+        Ok(())
     }
 
     /// Text of ids, special tokens left out.

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use idiolect_archive::{Archive, Error as ArchiveError, Outcome, Source, SourceProblem};
 use idiolect_core::{Document, parse_date, snippets};
 use idiolect_ingest::{Error as IngestError, Field, Format, Item, Options, parse_mapping, read};
-use idiolect_models::StaticEncoder;
+use idiolect_models::SentenceEncoder;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -243,7 +243,7 @@ struct Seen {
 
 struct Kept {
     archive: Archive,
-    encoder: Option<StaticEncoder>,
+    encoder: Option<SentenceEncoder>,
 }
 
 impl Import<'_> {

@@ -115,7 +115,7 @@ fn folders_that_are_no_model_are_named_with_what_is_wrong() {
     exit: 2
     --- stderr
     error: stranger/config.json describes a `gpt2`, not t5 or mt5
-    hint: --model takes folders of a T5, --encoder those of Model2Vec
+    hint: --model takes folders of a T5, --encoder those of sentence-transformers or Model2Vec
     ");
     snapshot!(home.run(&["models", "show", "cut"]), @"
     exit: 2
@@ -271,4 +271,94 @@ fn a_model_without_a_tokenizer_works_with_ids() {
     hint: JSON Lines hold one whole JSON object a line: mend that line, or leave it out
     "
     );
+}
+
+/// Tiny encoders with random weights, with what `sentence-transformers` computes from them.
+fn encoder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../models/tests/golden/encoders")
+        .join(name)
+}
+
+#[test]
+fn an_encoder_is_added_shown_and_used() {
+    let home = Home::with_letters();
+    let folder = encoder("distilbert");
+    snapshot!(home.run(&["models", "add", folder.to_str().unwrap(), "--name", "tiny"]), @"
+    exit: 0
+    --- stdout
+    added: use it with `--encoder tiny`
+    ");
+    snapshot!(home.run(&["models", "show", "tiny"]), @"
+    exit: 0
+    --- stdout
+    name: tiny
+    folder: [HOME]/.local/share/idiolect/models/tiny
+    architecture: distilbert encoder (mean, dense, normalize)
+    sha256: [HASH]
+    dimensions: 40
+    layers: 2
+    heads: 4
+    vocabulary: 149
+    max tokens: 30
+    licence: not known
+    ");
+    let listed = home.json_lines(&["models", "ls", "--json"]);
+    let names: Vec<&Value> = listed.iter().map(|model| &model["name"]).collect();
+    assert_eq!(names, ["builtin", "tiny"]);
+
+    let golden: Value =
+        serde_json::from_slice(&std::fs::read(folder.join("golden.json")).unwrap()).unwrap();
+    let known = &golden["texts"][4];
+    home.file("text.jsonl", known["text"].to_string());
+    let vectors = home.json_lines(&["embed", "text.jsonl", "--encoder", "tiny"]);
+    assert!(same(&vectors[0], &known["vector"]));
+    let ids = &known["ids"];
+    home.file("ids.jsonl", format!("{{\"input_ids\": [{ids}, {ids}]}}\n"));
+    let found = home.json(&["models", "forward", "ids.jsonl", "--model", "tiny"]);
+    for row in 0..2 {
+        assert!(same(&found["pooled"][row], &known["vector"]));
+        let states = known["hidden"].as_array().unwrap();
+        for (place, state) in states.iter().enumerate() {
+            assert!(same(&found["hidden"][row][place], state));
+        }
+    }
+
+    home.stdout(&["rebuild", "--encoder", "tiny"]);
+    let searched = ["search", "river", "--author", "ana", "--ranking", "snippet"];
+    let found = home.json_lines(&[&searched[..], &["--encoder", "tiny", "--json"]].concat());
+    assert!(!found.is_empty());
+    let other = home.run(&searched);
+    assert!(
+        other.contains("the query is embedded by builtin@"),
+        "{other}"
+    );
+}
+
+fn same(found: &Value, expected: &Value) -> bool {
+    let (found, expected) = (found.as_array().unwrap(), expected.as_array().unwrap());
+    let near = |(x, y): (&Value, &Value)| (x.as_f64().unwrap() - y.as_f64().unwrap()).abs() < 1e-4;
+    found.len() == expected.len() && found.iter().zip(expected).all(near)
+}
+
+#[test]
+fn encoders_that_cannot_be_used_are_named_with_what_is_wrong() {
+    let home = Home::new();
+    home.file(
+        "outside/modules.json",
+        "[{\"path\": \"../..\", \"type\": \"sentence_transformers.models.Transformer\"}]",
+    );
+    snapshot!(home.run(&["embed", "--encoder", "outside"]), @"
+    exit: 2
+    --- stderr
+    error: outside/modules.json names the folder `../..`, which is not inside the model's
+    hint: do not use this folder unless you know where it comes from
+    ");
+    let folder = encoder("bert-mean");
+    snapshot!(home.run(&["write", "x", "--no-personalize", "--model", folder.to_str().unwrap()]).replace(folder.to_str().unwrap(), "[ENCODER]"), @"
+    exit: 2
+    --- stderr
+    error: [ENCODER]/config.json describes a `bert`, not t5 or mt5
+    hint: --model takes folders of a T5, --encoder those of sentence-transformers or Model2Vec
+    ");
 }

@@ -11,7 +11,7 @@ use super::{
     int8::{Int8, PANEL, Vectors},
     simd::{dot, dot_half, halves, with_simd},
 };
-use crate::Weights;
+use crate::WeightFormat;
 
 /// A weight `[rows, columns]` laid out for products with vectors.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,13 +38,13 @@ const MANY: usize = 24;
 impl Matrix {
     /// Rows of `columns` numbers one after the other. Weights that are to be exact take half the
     /// memory where nothing is lost by it.
-    pub(crate) fn new(values: Vec<f32>, columns: usize, weights: Weights) -> Self {
+    pub(crate) fn new(values: Vec<f32>, columns: usize, weights: WeightFormat) -> Self {
         let rows = values.len() / columns;
         let stored = match weights {
-            Weights::Int8 => Stored::Int8(Int8::new(&values, columns)),
+            WeightFormat::Int8 => Stored::Int8(Int8::new(&values, columns)),
             _ if !columns.is_multiple_of(2) => Stored::F32(values),
-            Weights::Bf16 => Stored::Bf16(halves(&values, columns)),
-            Weights::F32 => {
+            WeightFormat::Bf16 => Stored::Bf16(halves(&values, columns)),
+            WeightFormat::F32 => {
                 const LOWER: u32 = 0xffff;
                 if values.iter().all(|value| value.to_bits() & LOWER == 0) {
                     Stored::Bf16(halves(&values, columns))
@@ -352,11 +352,11 @@ mod tests {
             let half = in_halves(&whole);
             let even = columns % 2 == 0;
             for (values, weights, halves, tolerance) in [
-                (&whole, Weights::F32, false, 1e-4),
-                (&half, Weights::F32, even, 1e-4),
-                (&half, Weights::Bf16, even, 1e-4),
-                (&whole, Weights::Bf16, even, 1e-3 * columns as f64),
-                (&whole, Weights::Int8, false, 2e-3 * columns as f64),
+                (&whole, WeightFormat::F32, false, 1e-4),
+                (&half, WeightFormat::F32, even, 1e-4),
+                (&half, WeightFormat::Bf16, even, 1e-4),
+                (&whole, WeightFormat::Bf16, even, 1e-3 * columns as f64),
+                (&whole, WeightFormat::Int8, false, 2e-3 * columns as f64),
             ] {
                 let matrix = Matrix::new(values.clone(), columns, weights);
                 assert_eq!(matches!(matrix.stored, Stored::Bf16(_)), halves);
@@ -386,7 +386,7 @@ mod tests {
     fn rows_come_back_as_they_were() {
         let whole = random(5 * 6, 3);
         for values in [whole.clone(), in_halves(&whole)] {
-            let matrix = Matrix::new(values.clone(), 6, Weights::F32);
+            let matrix = Matrix::new(values.clone(), 6, WeightFormat::F32);
             let mut found = Vec::new();
             matrix.copy_row(3, &mut found);
             assert_eq!(found, values[18..24]);

@@ -13,4 +13,6 @@ pub(crate) use gemm::Rows;
 pub(crate) use matrix::Matrix;
 pub(crate) use memory::Memory;
 pub use simd::Activation;
-pub(crate) use simd::{add, largest, log_total, rms_norm, scale};
+pub(crate) use simd::{
+    add, each, exp, greatest, largest, log_total, rms_norm, scale, sum, with_simd,
+};

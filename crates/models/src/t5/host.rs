@@ -10,7 +10,7 @@ use super::{
     position::{bidirectional_bucket, causal_bucket},
 };
 use crate::{
-    Error, Weights,
+    Error, WeightFormat,
     host::{
         Activation, Attention, DistanceBias, Few, Matrix, Memory, Rows, add, log_total, rms_norm,
         scale,
@@ -103,7 +103,7 @@ impl HostT5 {
     pub(crate) fn new(
         config: &Config,
         tensors: &impl Tensors,
-        weights: Weights,
+        weights: WeightFormat,
     ) -> Result<Self, Error> {
         let make = Maker {
             config,
@@ -141,7 +141,7 @@ impl HostT5 {
             width: config.d_model,
             heads: config.num_heads,
             epsilon: config.layer_norm_epsilon as f32,
-            exact: weights == Weights::F32,
+            exact: weights == WeightFormat::F32,
         })
     }
 
@@ -510,7 +510,7 @@ impl HostCache {
 struct Maker<'a, T> {
     config: &'a Config,
     tensors: &'a T,
-    weights: Weights,
+    weights: WeightFormat,
 }
 
 impl<T: Tensors> Maker<'_, T> {

@@ -21,6 +21,7 @@ pub use init::random_parameters;
 use layers::{Attention, FeedForwardLayer, Norm, Training, dropout, linear};
 pub use loss::Targets;
 use position::PositionBias;
+pub(crate) use position::bidirectional_bucket;
 
 use crate::{Error, Parameters};
 

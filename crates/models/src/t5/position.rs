@@ -78,7 +78,7 @@ impl PositionBias {
 }
 
 /// The bucket of `key - query` where both directions are seen: half of the buckets for each.
-pub(super) fn bidirectional_bucket(relative: i64, buckets: usize, max_distance: usize) -> usize {
+pub(crate) fn bidirectional_bucket(relative: i64, buckets: usize, max_distance: usize) -> usize {
     let half = buckets / 2;
     let base = if relative > 0 { half } else { 0 };
     base + bucket(relative.unsigned_abs() as usize, half, max_distance)

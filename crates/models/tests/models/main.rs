@@ -4,6 +4,7 @@
 
 mod common;
 mod decoding;
+mod encoders;
 mod folders;
 mod network;
 mod static_vectors;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use idiolect_archive::{Archive, require_encoder};
 use idiolect_core::{Before, Document, Encoder, Ranked, Ranking};
-use idiolect_models::StaticEncoder;
+use idiolect_models::SentenceEncoder;
 use idiolect_pipeline::past_passages;
 use idiolect_retrieval::{Bm25, MemoryPast, Past, Query, diverse};
 use idiolect_training::examples::Example;
@@ -33,7 +33,7 @@ pub(super) struct Pasts<'a> {
     /// Authors of the split, for the choice of another one.
     authors: Vec<String>,
     archive: OnceCell<Archive>,
-    encoder: OnceCell<Option<StaticEncoder>>,
+    encoder: OnceCell<Option<SentenceEncoder>>,
     dates: OnceCell<BTreeMap<String, Vec<Option<Timestamp>>>>,
 }
 
@@ -250,7 +250,7 @@ impl<'a> Pasts<'a> {
         Ok(self.archive.get_or_init(|| archive))
     }
 
-    fn encoder(&self) -> anyhow::Result<&Option<StaticEncoder>> {
+    fn encoder(&self) -> anyhow::Result<&Option<SentenceEncoder>> {
         if let Some(encoder) = self.encoder.get() {
             return Ok(encoder);
         }

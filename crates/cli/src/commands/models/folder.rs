@@ -2,8 +2,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use idiolect_core::ModelIdentity;
-use idiolect_models::{Config, Seq2Seq};
+use idiolect_core::{Encoder as _, ModelIdentity};
+use idiolect_models::{Config, EncoderFacts, SentenceEncoder, Seq2Seq};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -39,7 +39,28 @@ pub(super) struct RemoveArguments {
 }
 
 #[derive(Debug, Serialize)]
-struct Description {
+#[serde(untagged)]
+enum Description {
+    Writer(Writer),
+    Encoder(EncoderDescription),
+}
+
+#[derive(Debug, Serialize)]
+struct EncoderDescription {
+    name: String,
+    folder: PathBuf,
+    architecture: String,
+    sha256: String,
+    dimensions: usize,
+    layers: usize,
+    heads: usize,
+    vocabulary: usize,
+    max_tokens: Option<usize>,
+    licence: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Writer {
     name: String,
     folder: Option<PathBuf>,
     architecture: String,
@@ -90,11 +111,14 @@ fn added() -> anyhow::Result<Vec<String>> {
 
 fn describe(name: &str, settings: &Settings) -> anyhow::Result<Description> {
     let place = located(name)?;
+    if place != BUILTIN && SentenceEncoder::is_folder(Path::new(&place)) {
+        return Ok(Description::Encoder(describe_encoder(place.into())?));
+    }
     let model = Seq2Seq::open(&place, &settings.device()?)?;
     let ModelIdentity { name, sha256 } = model.identity()?;
     let folder = (place != BUILTIN).then(|| PathBuf::from(place));
     let config: &Config = model.config();
-    Ok(Description {
+    Ok(Description::Writer(Writer {
         name,
         architecture: architecture(config),
         sha256,
@@ -108,6 +132,32 @@ fn describe(name: &str, settings: &Settings) -> anyhow::Result<Description> {
             Some(folder) => licence(&folder.join("README.md"))?,
             None => Some("MIT OR Apache-2.0".to_owned()),
         },
+        folder,
+    }))
+}
+
+fn describe_encoder(folder: PathBuf) -> anyhow::Result<EncoderDescription> {
+    let encoder = SentenceEncoder::load(&folder)?;
+    let (name, sha256) = encoder.identity().split_once('@').unwrap_or_default();
+    let EncoderFacts {
+        architecture,
+        modules,
+        dimensions,
+        layers,
+        heads,
+        vocabulary,
+        max_tokens,
+    } = encoder.facts();
+    Ok(EncoderDescription {
+        name: name.to_owned(),
+        architecture: format!("{architecture} encoder ({})", modules.join(", ")),
+        sha256: sha256.to_owned(),
+        dimensions,
+        layers,
+        heads,
+        vocabulary,
+        max_tokens,
+        licence: licence(&folder.join("README.md"))?,
         folder,
     })
 }
@@ -132,16 +182,30 @@ fn licence(card: &Path) -> anyhow::Result<Option<String>> {
 }
 
 fn row(model: &Description) -> String {
-    format!(
-        "{BOLD}{}{BOLD:#}  {}, {}+{} layers of {}, {} tokens  {DIM}{}{DIM:#}",
-        model.name,
-        model.architecture,
-        model.encoder_layers,
-        model.decoder_layers,
-        model.d_model,
-        model.vocabulary,
-        model.sha256.get(..12).unwrap_or_default()
-    )
+    let (name, about, sha256) = match model {
+        Description::Writer(model) => (
+            &model.name,
+            format!(
+                "{}, {}+{} layers of {}, {} tokens",
+                model.architecture,
+                model.encoder_layers,
+                model.decoder_layers,
+                model.d_model,
+                model.vocabulary
+            ),
+            &model.sha256,
+        ),
+        Description::Encoder(model) => (
+            &model.name,
+            format!(
+                "{}, {} layers, vectors of {}, {} tokens",
+                model.architecture, model.layers, model.dimensions, model.vocabulary
+            ),
+            &model.sha256,
+        ),
+    };
+    let hash = sha256.get(..12).unwrap_or_default();
+    format!("{BOLD}{name}{BOLD:#}  {about}  {DIM}{hash}{DIM:#}")
 }
 
 pub(super) fn show(arguments: &ShowArguments, context: &mut Context) -> anyhow::Result<Status> {
@@ -195,7 +259,14 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
         );
     }
     // A model that cannot be opened is not worth copying.
-    Seq2Seq::load(folder, &context.settings.device()?)?;
+    let encoder = SentenceEncoder::is_folder(folder);
+    let files = if encoder {
+        SentenceEncoder::load(folder)?;
+        SentenceEncoder::files(folder)?
+    } else {
+        Seq2Seq::load(folder, &context.settings.device()?)?;
+        FILES.iter().map(PathBuf::from).collect()
+    };
     let models = models_folder()?;
     let place = models.join(&name);
     if place.exists() {
@@ -211,10 +282,11 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
     let draft = tempfile::Builder::new()
         .prefix(".adding")
         .tempdir_in(&models)?;
-    for file in FILES {
-        let from = folder.join(file);
+    for file in files {
+        let (from, to) = (folder.join(&file), draft.path().join(&file));
         if from.exists() {
-            fs_err::copy(&from, draft.path().join(file))?;
+            fs_err::create_dir_all(to.parent().unwrap_or(draft.path()))?;
+            fs_err::copy(&from, to)?;
         }
     }
     fs_err::rename(draft.keep(), &place)?;
@@ -223,9 +295,10 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
             .printer
             .object(&json!({ "name": name, "folder": place }))?;
     } else {
+        let option = if encoder { "--encoder" } else { "--model" };
         context
             .printer
-            .line(format_args!("added: use it with `--model {name}`"))?;
+            .line(format_args!("added: use it with `{option} {name}`"))?;
     }
     Ok(Status::Done)
 }

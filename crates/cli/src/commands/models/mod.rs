@@ -30,7 +30,7 @@ enum Action {
     Ls,
     /// Show architecture, sizes, hash and licence of one
     Show(folder::ShowArguments),
-    /// Copy a model folder to where `--model NAME` finds it
+    /// Copy a model folder to where `--model NAME` or `--encoder NAME` finds it
     Add(folder::AddArguments),
     /// Delete an added model
     #[command(alias = "remove")]

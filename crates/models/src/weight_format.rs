@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 /// How a model's weights are kept in memory on the CPU.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Weights {
+pub enum WeightFormat {
     /// Exactly; in two bytes a number where that loses nothing.
     #[default]
     F32,
