@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub(crate) archive: Option<PathBuf>,
     /// `None`: the built-in one.
     pub(crate) model: Option<String>,
+    /// Folder of an adapter for the model.
+    pub(crate) adapter: Option<PathBuf>,
     /// `None`: the built-in one.
     pub(crate) encoder: Option<String>,
     pub(crate) device: String,
@@ -35,6 +37,7 @@ impl Context {
         let Global {
             archive,
             model,
+            adapter,
             encoder,
             threads,
             device,
@@ -63,6 +66,7 @@ impl Context {
             settings: Settings {
                 archive,
                 model,
+                adapter,
                 encoder,
                 device,
                 seed,

@@ -32,7 +32,7 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
     pub fn open(name_or_folder: &str, device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::open(name_or_folder)?, device)
+        Self::of_stored(&Stored::open(name_or_folder)?, device)
     }
 
     /// Opens a folder of `config.json`, `model.safetensors` and, if it is there, `tokenizer.json`.
@@ -40,7 +40,7 @@ impl Seq2Seq {
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::load(folder)?, device)
+        Self::of_stored(&Stored::load(folder)?, device)
     }
 
     /// The model that the binary carries.
@@ -48,10 +48,14 @@ impl Seq2Seq {
     /// # Errors
     /// [`Error::NoBuiltin`] in a build without the feature `builtin`.
     pub fn builtin(device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::builtin()?, device)
+        Self::of_stored(&Stored::builtin()?, device)
     }
 
-    fn new(stored: &Stored, device: &Device) -> Result<Self, Error> {
+    /// Builds the model that a folder holds.
+    ///
+    /// # Errors
+    /// What is wrong with its weights or its tokenizer.
+    pub fn of_stored(stored: &Stored, device: &Device) -> Result<Self, Error> {
         let tokenizer = stored.tokenizer()?;
         // Hashing takes as long as reading, and both stand between a user and the first word.
         let (sha256, parameters) = rayon::join(

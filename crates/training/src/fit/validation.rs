@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use idiolect_models::{Seq2Seq, T5};
+use idiolect_models::Seq2Seq;
 
 use super::{Features, Metric, Run, TrainError};
 
@@ -26,7 +26,7 @@ pub struct Held {
 
 /// Looks at all validation sets with the weights as they are.
 pub(super) fn validate(run: &Run<'_>, step: u64) -> Result<Metric, TrainError> {
-    let model = Seq2Seq::of_parts(T5::new(run.config, &run.parameters)?, None, "");
+    let model = Seq2Seq::of_parts(run.network().plain(&run.parameters)?, None, "");
     let (mut nats, mut tokens) = (0.0, 0);
     let mut bits = BTreeMap::new();
     for set in run.validation {
