@@ -190,6 +190,22 @@ fn a_recipe_trains_on_the_tasks_of_the_paper() {
     ]);
     assert!(text.starts_with("The garden"));
 
+    // Training data in parts are the same data.
+    let part = |name: &str| home.path().join("data").join(name);
+    fs::rename(part("train.jsonl.zst"), part("train-0001.jsonl.zst")).unwrap();
+    home.stdout(&[
+        "train",
+        "--recipe",
+        "recipe.toml",
+        "--examples",
+        "data",
+        "--out",
+        "parts",
+    ]);
+    for (whole, parts) in lines.iter().zip(metrics(&home, "parts")) {
+        assert_eq!(whole.get("loss"), parts.get("loss"));
+    }
+
     home.file("wrong.toml", recipe.replace("summary =", "sumary ="));
     snapshot!(home.run(&["train", "--recipe", "wrong.toml", "--examples", "data", "--out", "x"]), @"
     exit: 2

@@ -157,6 +157,11 @@ pub(super) fn write(
             remove(&folder)?;
         }
     }
+    // After a power cut the names, too, are what they were made to be.
+    #[cfg(unix)]
+    fs_err::File::open(out)
+        .and_then(|folder| folder.sync_all())
+        .map_err(file)?;
     Ok(())
 }
 

@@ -76,8 +76,8 @@ pub struct TrainOptions {
     pub checkpoint_every: u64,
     /// Checkpoints that are kept, the newest counted.
     pub keep: usize,
-    /// Whether cheap activations are computed again for the gradients rather than kept: less memory,
-    /// more time, the same numbers.
+    /// Whether cheap activations are computed again for the gradients rather than kept: the same
+    /// numbers in about a third less memory, but none is saved where there is dropout.
     pub gradient_checkpointing: bool,
     /// Validations without improvement after which training ends early, 0 for never.
     pub patience: u64,
