@@ -114,7 +114,7 @@ pub(crate) fn train(data: &Path, work: &Path) -> Result<()> {
         let tasks = [TaskData {
             name: phase.name.to_owned(),
             rate: 1.0,
-            features,
+            source: features.into(),
         }];
         let options = TrainOptions {
             steps: phase.steps,
@@ -165,6 +165,8 @@ pub(crate) fn run(
         validation,
         out,
         resume: true,
+        adapter: None,
+        best: None,
     };
     let started = Instant::now();
     fit(&mut run, options, device, &mut |metric| {

@@ -105,7 +105,7 @@ fn carry_out(stage: &Stage, data: &Path, work: &Path) -> Result<()> {
         println!(
             "{}: {} examples, rate {}",
             task.name,
-            task.features.len(),
+            task.source.len(),
             task.rate
         );
     }
@@ -208,7 +208,7 @@ fn tasks(
         .map(|((name, features), rate)| TaskData {
             name: name.to_owned(),
             rate,
-            features,
+            source: features.into(),
         })
         .collect())
 }

@@ -46,6 +46,9 @@ pub(crate) struct Global {
     /// Model that writes: `builtin`, the name of an added one, or its folder [default: builtin]
     #[arg(long, global = true, value_name = "NAME|DIR", env = "IDIOLECT_MODEL")]
     pub(crate) model: Option<String>,
+    /// LoRA adapter for that model, in PEFT's folder format
+    #[arg(long, global = true, value_name = "DIR", env = "IDIOLECT_ADAPTER")]
+    pub(crate) adapter: Option<PathBuf>,
     /// Model that compares passages: `builtin`, a folder, or `none` [default: builtin]
     #[arg(
         long,
@@ -115,7 +118,7 @@ pub(crate) enum WeightKind {
     Int8,
 }
 
-impl From<WeightKind> for Weights {
+impl From<WeightKind> for WeightFormat {
     fn from(kind: WeightKind) -> Self {
         match kind {
             WeightKind::F32 => Self::F32,

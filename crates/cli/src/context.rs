@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) archive: Option<PathBuf>,
     /// `None`: the built-in one.
     pub(crate) model: Option<String>,
+    /// Folder of an adapter for the model.
+    pub(crate) adapter: Option<PathBuf>,
     /// `None`: the built-in one.
     pub(crate) encoder: Option<String>,
     pub(crate) device: String,
@@ -37,6 +39,7 @@ impl Context {
         let Global {
             archive,
             model,
+            adapter,
             encoder,
             threads,
             device,
@@ -66,6 +69,7 @@ impl Context {
             settings: Settings {
                 archive,
                 model,
+                adapter,
                 encoder,
                 device,
                 weights: weights.into(),

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::Context as _;
 use idiolect_archive::{Archive, ArchivePast};
 use idiolect_core::{Before, Encoder};
-use idiolect_models::{Device, SentenceEncoder, Seq2Seq};
+use idiolect_models::{Device, SentenceEncoder, Seq2Seq, Stored};
 
 use crate::context::Settings;
 use crate::failure::Failure;
@@ -52,7 +53,11 @@ impl Settings {
 
     pub(crate) fn model(&self) -> anyhow::Result<Seq2Seq> {
         let name = located(self.model_name())?;
-        Ok(Seq2Seq::open_as(&name, &self.device()?, self.weights)?)
+        let stored = match &self.adapter {
+            None => Stored::open(&name)?,
+            Some(folder) => merged(&name, folder)?,
+        };
+        Ok(Seq2Seq::of_stored(&stored, &self.device()?, self.weights)?)
     }
 
     /// `None` if the user wants none.
@@ -65,6 +70,14 @@ impl Settings {
             )?)),
         }
     }
+}
+
+/// A model with an adapter in its weights.
+pub(crate) fn merged(model: &str, adapter: &Path) -> anyhow::Result<Stored> {
+    let stored = Stored::open(model)?;
+    stored
+        .with_adapter(adapter)
+        .with_context(|| format!("cannot use the adapter `{}`", adapter.display()))
 }
 
 /// From here on no other process writes to the archive until this one ends; waits for one that
@@ -93,7 +106,17 @@ pub(crate) fn as_encoder(encoder: Option<&SentenceEncoder>) -> Option<&dyn Encod
 /// What stands behind a model's name: itself for the built-in one and for a folder, else the
 /// folder of an added model.
 pub(crate) fn located(name: &str) -> anyhow::Result<String> {
-    if name == BUILTIN || Path::new(name).exists() {
+    let folder = Path::new(name);
+    if folder.join("adapter_config.json").exists() && !folder.join("config.json").exists() {
+        return Err(
+            Failure::new("model", format!("`{name}` is an adapter, not a model"))
+                .hint(format!(
+                    "name the model it was made for with `--model`, and it with `--adapter {name}`"
+                ))
+                .into(),
+        );
+    }
+    if name == BUILTIN || folder.exists() {
         return Ok(name.to_owned());
     }
     let added = models_folder()?.join(name);

@@ -109,6 +109,12 @@ pub enum Error {
         /// Its name.
         name: String,
     },
+    /// An adapter has a part for a layer that the model does not have.
+    #[error("the model has no layer for the adapter's `{name}`")]
+    NoLayer {
+        /// The layer, or the adapter's tensor.
+        name: String,
+    },
     /// A tensor has another shape than the config asks for.
     #[error("tensor `{name}` has shape {found:?}, expected {expected:?}")]
     Shape {
@@ -211,6 +217,9 @@ impl Error {
             }
             Self::MissingTensor { .. } | Self::Shape { .. } | Self::Weights { .. } => {
                 "config.json and model.safetensors do not belong together, or a copy broke off"
+            }
+            Self::NoLayer { .. } => {
+                "an adapter goes with the model it was made for, and its layers are linear ones such as q, v, wo"
             }
             Self::Device(_) => "use --device cpu, or build with --features cuda or wgpu",
             Self::NoBuiltin => "name a model folder with --model",

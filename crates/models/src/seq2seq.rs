@@ -50,7 +50,7 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
     pub fn open_as(name_or_folder: &str, device: &Device, weights: WeightFormat) -> Result<Self, Error> {
-        Self::new(&Stored::open(name_or_folder)?, device, weights)
+        Self::of_stored(&Stored::open(name_or_folder)?, device, weights)
     }
 
     /// Opens a folder of `config.json`, `model.safetensors` and, if it is there, `tokenizer.json`.
@@ -58,7 +58,7 @@ impl Seq2Seq {
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::load(folder)?, device, WeightFormat::default())
+        Self::of_stored(&Stored::load(folder)?, device, WeightFormat::default())
     }
 
     /// The model that the binary carries.
@@ -66,10 +66,15 @@ impl Seq2Seq {
     /// # Errors
     /// [`Error::NoBuiltin`] in a build without the feature `builtin`.
     pub fn builtin(device: &Device) -> Result<Self, Error> {
-        Self::new(&Stored::builtin()?, device, WeightFormat::default())
+        Self::of_stored(&Stored::builtin()?, device, WeightFormat::default())
     }
 
-    fn new(stored: &Stored, device: &Device, weights: WeightFormat) -> Result<Self, Error> {
+    /// Builds the model that a folder holds, with its weights kept in this way where they are computed
+    /// with on the CPU.
+    ///
+    /// # Errors
+    /// What is wrong with its weights or its tokenizer.
+    pub fn of_stored(stored: &Stored, device: &Device, weights: WeightFormat) -> Result<Self, Error> {
         let file = stored.tensors()?;
         // Both stand between a user and the first word.
         let (tokenizer, network) = rayon::join(

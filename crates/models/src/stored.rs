@@ -5,7 +5,9 @@ use std::{
 
 use burn::tensor::Device;
 
-use crate::{Config, Error, Parameters, Tokenizer, folder, tensors::TensorFile};
+use crate::{
+    Adapter, Config, Error, Parameters, Precision, Tokenizer, folder, tensors::TensorFile,
+};
 
 /// What a model folder holds, read but not yet made into a network: what training starts from.
 #[derive(Debug, Clone)]
@@ -79,6 +81,21 @@ impl Stored {
     #[cfg(not(feature = "builtin"))]
     pub fn builtin() -> Result<Self, Error> {
         Err(Error::NoBuiltin)
+    }
+
+    /// The same model with an adapter's folder merged into its weights, in four bytes a number.
+    ///
+    /// # Errors
+    /// As [`Adapter::load`] and [`Adapter::applied`], and what is wrong with the weights.
+    pub fn with_adapter(self, folder: &Path) -> Result<Self, Error> {
+        let cpu = Device::flex();
+        let adapter = Adapter::load(folder, &cpu)?;
+        let merged = adapter.applied(&self.parameters(&cpu)?)?;
+        Ok(Self {
+            name: format!("{}+{}", self.name, folder::name(folder)),
+            weights: merged.to_safetensors(Precision::F32)?.into(),
+            ..self
+        })
     }
 
     /// The bytes of its safetensors file.

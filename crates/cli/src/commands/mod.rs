@@ -59,7 +59,7 @@ pub(crate) enum Command {
     Score(score::Arguments),
     /// Turn texts into vectors
     Embed(embed::Arguments),
-    /// Models: list, show, add, remove, generate, forward
+    /// Models: list, show, add, remove, generate, merge, forward
     Models(models::Arguments),
     /// Check folders, permissions, archive and models; safe to paste into a report
     Doctor(doctor::Arguments),

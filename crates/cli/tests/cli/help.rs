@@ -24,7 +24,7 @@ fn the_commands_are_listed() {
       eval         Measure a model and its controls on held-out documents
       score        Score predictions against references
       embed        Turn texts into vectors
-      models       Models: list, show, add, remove, generate, forward
+      models       Models: list, show, add, remove, generate, merge, forward
       doctor       Check folders, permissions, archive and models; safe to paste into a report
       config       Where the configuration is, what it says, what it may say
       completions  Print a shell's completions
@@ -42,6 +42,8 @@ fn the_commands_are_listed() {
                                      IDIOLECT_ARCHIVE=]
           --model <NAME|DIR>         Model that writes: `builtin`, the name of an added one, or its
                                      folder [default: builtin] [env: IDIOLECT_MODEL=]
+          --adapter <DIR>            LoRA adapter for that model, in PEFT's folder format [env:
+                                     IDIOLECT_ADAPTER=]
           --encoder <NAME|DIR|none>  Model that compares passages: `builtin`, a folder, or `none`
                                      [default: builtin] [env: IDIOLECT_ENCODER=]
           --json                     Print JSON

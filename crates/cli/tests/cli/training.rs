@@ -6,21 +6,21 @@ use serde_json::Value;
 use crate::support::{Home, many, snapshot};
 
 /// Lines of a run's metrics.
-fn metrics(home: &Home, out: &str) -> Vec<Value> {
+pub(crate) fn metrics(home: &Home, out: &str) -> Vec<Value> {
     let text = fs::read_to_string(home.path().join(out).join("metrics.jsonl")).unwrap();
     text.lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 
-fn losses(home: &Home, out: &str) -> Vec<f64> {
+pub(crate) fn losses(home: &Home, out: &str) -> Vec<f64> {
     metrics(home, out)
         .iter()
         .map(|line| line["loss"].as_f64().unwrap())
         .collect()
 }
 
-fn in_repository(path: &str) -> String {
+pub(crate) fn in_repository(path: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     root.join(path).display().to_string()
 }
@@ -190,11 +190,27 @@ fn a_recipe_trains_on_the_tasks_of_the_paper() {
     ]);
     assert!(text.starts_with("The garden"));
 
+    // Training data in parts are the same data.
+    let part = |name: &str| home.path().join("data").join(name);
+    fs::rename(part("train.jsonl.zst"), part("train-0001.jsonl.zst")).unwrap();
+    home.stdout(&[
+        "train",
+        "--recipe",
+        "recipe.toml",
+        "--examples",
+        "data",
+        "--out",
+        "parts",
+    ]);
+    for (whole, parts) in lines.iter().zip(metrics(&home, "parts")) {
+        assert_eq!(whole.get("loss"), parts.get("loss"));
+    }
+
     home.file("wrong.toml", recipe.replace("summary =", "sumary ="));
     snapshot!(home.run(&["train", "--recipe", "wrong.toml", "--examples", "data", "--out", "x"]), @"
     exit: 2
     --- stderr
-    error: cannot use `wrong.toml`: unknown variant `sumary`, expected one of `generation`, `summary`, `keywords`, `distinction`
+    error: cannot use `wrong.toml`: unknown variant `sumary`, expected one of `generation`, `summary`, `keywords`, `distinction`, `spans`, `prefix`
     hint: `idiolect train --help` shows a recipe
     ");
     snapshot!(home.run(&["train", "--recipe", "recipe.toml", "--examples", "x", "--out", "x"]), @"
@@ -260,7 +276,7 @@ fn what_is_missing_is_named() {
     snapshot!(home.run(&["train", "--examples", "texts.jsonl", "--config", &config, "--out", "x"]), @"
     exit: 2
     --- stderr
-    error: line 1 holds texts, and the model has no tokenizer
+    error: the examples are texts, and the model has no tokenizer
     hint: give `input_ids` and `labels`, or put its tokenizer.json into the folder
     ");
     home.file("none.jsonl", "");

@@ -6,6 +6,7 @@ mod common;
 mod decoding;
 mod encoders;
 mod folders;
+mod lora;
 mod network;
 mod static_vectors;
 mod tokenizer;

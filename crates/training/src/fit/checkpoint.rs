@@ -1,5 +1,5 @@
 //! What a run can be continued from: weights, optimiser, position, seed, written whole or not at
-//! all.
+//! all. The newest lies in `checkpoint`, older ones that are kept in `checkpoint-STEP`.
 
 use std::path::{Path, PathBuf};
 
@@ -26,6 +26,12 @@ pub(super) struct Position {
     pub drawing: Option<Drawing>,
     /// Seconds of training behind it.
     pub seconds: f64,
+    /// The lowest validation loss so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best: Option<f64>,
+    /// Looks at validation since then.
+    #[serde(default)]
+    pub without_gain: u64,
 }
 
 /// Everything that decides which examples a step sees: with another, a resumed run would not be the
@@ -35,6 +41,8 @@ pub(super) struct Drawing {
     batch: usize,
     batch_tokens: usize,
     accumulate: usize,
+    #[serde(default)]
+    epochs: u64,
     shuffle: bool,
     /// Rate and number of examples of each task.
     tasks: Vec<(f64, usize)>,
@@ -46,10 +54,11 @@ impl Drawing {
             batch: options.batch,
             batch_tokens: options.batch_tokens,
             accumulate: options.accumulate,
+            epochs: options.epochs,
             shuffle: options.shuffle,
             tasks: tasks
                 .iter()
-                .map(|task| (task.rate, task.features.len()))
+                .map(|task| (task.rate, task.source.len()))
                 .collect(),
         }
     }
@@ -65,6 +74,8 @@ impl Position {
             optimizer: options.optimizer,
             drawing: Some(Drawing::new(tasks, options)),
             seconds: 0.0,
+            best: None,
+            without_gain: 0,
         }
     }
 
@@ -84,14 +95,16 @@ impl Position {
 pub(super) const VERSION: u32 = 1;
 const FOLDER: &str = "checkpoint";
 const DRAFT: &str = "checkpoint.partial";
-const OLD: &str = "checkpoint.old";
+const POSITION: &str = "position.json";
 
-/// Writes `OUT/checkpoint` anew. A crash at any moment leaves the old one or the new one.
+/// Writes `OUT/checkpoint` anew and keeps so many, this one counted. A crash at any moment leaves the
+/// one before or the new one.
 pub(super) fn write(
     out: &Path,
     position: &Position,
     parameters: &Parameters,
     optimizing: &Optimizing,
+    keep: usize,
 ) -> Result<(), TrainError> {
     let mut stored: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     for (name, parameter) in &parameters.0 {
@@ -123,13 +136,58 @@ pub(super) fn write(
     remove(&draft)?;
     make_private_folder(&draft).map_err(file)?;
     write_through(&draft.join("tensors.safetensors"), &tensors)?;
-    write_through(&draft.join("position.json"), &json)?;
-    remove(&out.join(OLD))?;
-    if out.join(FOLDER).exists() {
-        fs_err::rename(out.join(FOLDER), out.join(OLD)).map_err(file)?;
+    write_through(&draft.join(POSITION), &json)?;
+    let newest = out.join(FOLDER);
+    if newest.exists() {
+        // One that cannot be read is of no use: it takes a name that is not kept.
+        let step = position_in(&newest).map_or(position.step, |before| before.step);
+        let older = out.join(format!("{FOLDER}-{step}"));
+        remove(&older)?;
+        fs_err::rename(&newest, older).map_err(file)?;
     }
-    fs_err::rename(&draft, out.join(FOLDER)).map_err(file)?;
-    remove(&out.join(OLD))
+    fs_err::rename(&draft, newest).map_err(file)?;
+    let older = older(out).map_err(file)?;
+    let before = older.iter().filter(|(step, _)| *step < position.step);
+    let kept: Vec<u64> = before
+        .map(|&(step, _)| step)
+        .take(keep.saturating_sub(1))
+        .collect();
+    for (step, folder) in older {
+        if !kept.contains(&step) {
+            remove(&folder)?;
+        }
+    }
+    // After a power cut the names, too, are what they were made to be.
+    #[cfg(unix)]
+    fs_err::File::open(out)
+        .and_then(|folder| folder.sync_all())
+        .map_err(file)?;
+    Ok(())
+}
+
+/// The folders `checkpoint-STEP`, the latest first.
+fn older(out: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    let entries = match fs_err::read_dir(out) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let step = name
+            .and_then(|name| name.strip_prefix(FOLDER)?.strip_prefix('-'))
+            .and_then(|step| step.parse().ok());
+        if let Some(step) = step {
+            found.push((step, path));
+        }
+    }
+    found.sort_by_key(|(step, _)| std::cmp::Reverse(*step));
+    Ok(found)
+}
+
+fn position_in(folder: &Path) -> Option<Position> {
+    serde_json::from_slice(&fs_err::read(folder.join(POSITION)).ok()?).ok()
 }
 
 /// Reads the checkpoint of a run; `None` where it has none yet.
@@ -146,7 +204,7 @@ pub(super) fn read(
         file: folder.clone(),
         why,
     };
-    let json = fs_err::read(folder.join("position.json")).map_err(TrainError::File)?;
+    let json = fs_err::read(folder.join(POSITION)).map_err(TrainError::File)?;
     let position: Position =
         serde_json::from_slice(&json).map_err(|_| unfit("position.json cannot be understood"))?;
     if position.version != VERSION {
@@ -182,12 +240,12 @@ pub fn has_checkpoint(out: &Path) -> bool {
     of_run(out).is_some()
 }
 
-/// A crash between the two renames leaves only the old one.
+/// A crash between the two renames leaves only older ones.
 fn of_run(out: &Path) -> Option<PathBuf> {
-    [FOLDER, OLD]
-        .map(|name| out.join(name))
-        .into_iter()
-        .find(|folder| folder.join("position.json").exists())
+    let older = older(out).unwrap_or_default().into_iter();
+    std::iter::once(out.join(FOLDER))
+        .chain(older.map(|(_, folder)| folder))
+        .find(|folder| folder.join(POSITION).exists())
 }
 
 fn bytes_of(values: &[f32]) -> Vec<u8> {
@@ -240,5 +298,70 @@ fn remove(folder: &Path) -> Result<(), TrainError> {
     match fs_err::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(TrainError::File(error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use idiolect_models::device;
+
+    use super::*;
+    use crate::fit::OptimizerKind;
+
+    fn names(out: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs_err::read_dir(out)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn write_step(out: &Path, step: u64, keep: usize) {
+        let cpu = device("cpu").unwrap();
+        let weights = vec![(
+            "w".to_owned(),
+            Parameter::new(vec![step as f32], &[1], &cpu),
+        )];
+        let position = Position {
+            step,
+            ..Position::start(&[], &TrainOptions::default())
+        };
+        let optimizing = Optimizing::new(OptimizerKind::AdamW);
+        write(out, &position, &Parameters(weights), &optimizing, keep).unwrap();
+    }
+
+    #[test]
+    fn the_last_ones_are_kept() {
+        let out = tempfile::tempdir().unwrap();
+        for step in [2, 4, 6, 8] {
+            write_step(out.path(), step, 3);
+        }
+        assert_eq!(
+            names(out.path()),
+            ["checkpoint", "checkpoint-4", "checkpoint-6"]
+        );
+        assert_eq!(position_in(&of_run(out.path()).unwrap()).unwrap().step, 8);
+        // The same step again takes no place from another.
+        write_step(out.path(), 8, 3);
+        assert_eq!(
+            names(out.path()),
+            ["checkpoint", "checkpoint-4", "checkpoint-6"]
+        );
+        write_step(out.path(), 9, 1);
+        assert_eq!(names(out.path()), ["checkpoint"]);
+    }
+
+    #[test]
+    fn after_a_crash_between_the_renames_the_one_before_is_found() {
+        let out = tempfile::tempdir().unwrap();
+        assert!(!has_checkpoint(out.path()));
+        write_step(out.path(), 2, 2);
+        write_step(out.path(), 4, 2);
+        fs_err::rename(out.path().join(FOLDER), out.path().join("checkpoint-4")).unwrap();
+        assert!(has_checkpoint(out.path()));
+        assert_eq!(position_in(&of_run(out.path()).unwrap()).unwrap().step, 4);
+        write_step(out.path(), 6, 2);
+        assert_eq!(names(out.path()), ["checkpoint", "checkpoint-4"]);
     }
 }

@@ -8,7 +8,7 @@ use idiolect_models::{Parameter, Parameters};
 
 use super::{
     Schedule, TrainError,
-    gradients::{collect, leaves, scalar},
+    gradients::{collect, scalar, tracked},
     optimizer::{Gradients, Optimizing},
 };
 use crate::fit::OptimizerKind;
@@ -54,7 +54,7 @@ pub fn train_token_vectors(
         if pairs.len() < 2 {
             return Err(TrainError::NoExamples);
         }
-        let leaves = leaves(parameters);
+        let leaves = tracked(parameters, &learning, true);
         let (embeddings, weights) = tables(&leaves)?;
         let starts: Vec<&[u32]> = pairs.iter().map(|pair| pair.start.as_slice()).collect();
         let snippets: Vec<&[u32]> = pairs.iter().map(|pair| pair.snippet.as_slice()).collect();

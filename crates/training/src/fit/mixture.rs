@@ -1,15 +1,6 @@
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 
-use super::TrainOptions;
-
-/// What a model eats: ids in, ids out. What they mean is the task's business.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Features {
-    /// Encoder input, end token included if the task wants one.
-    pub input: Vec<u32>,
-    /// Target, likewise.
-    pub target: Vec<u32>,
-}
+use super::{Source, TrainOptions};
 
 /// A task's examples as features, under its name.
 #[derive(Debug, Clone)]
@@ -19,14 +10,26 @@ pub struct TaskData {
     /// The share of examples drawn from it, relative to the other tasks'.
     pub rate: f64,
     /// What is drawn.
-    pub features: Vec<Features>,
+    pub source: Source,
+}
+
+/// An example to be learned from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drawn {
+    /// Of which task.
+    pub task: usize,
+    /// Which of its examples.
+    pub example: usize,
+    /// How often the task's examples had all come before.
+    pub round: u64,
 }
 
 /// Draws batches from several tasks at their rates: every example of a task once before any comes
 /// again. The same seed draws the same batches, so a position is just how many were drawn.
 #[derive(Debug, Clone)]
 pub struct Sampler {
-    lengths: Vec<Vec<usize>>,
+    /// What each example of each task costs.
+    costs: Vec<Vec<u32>>,
     rates: Vec<f64>,
     batch: usize,
     batch_tokens: usize,
@@ -34,7 +37,9 @@ pub struct Sampler {
     seed: u64,
     pools: u64,
     drawn: Vec<usize>,
-    ready: Vec<Vec<(usize, usize)>>,
+    ready: Vec<Vec<Drawn>>,
+    /// Examples that may still be drawn; `None` for any number.
+    left: Option<usize>,
 }
 
 /// So many batches are drawn together and sorted by length, so that little is filled up.
@@ -42,13 +47,13 @@ const BATCHES_A_POOL: usize = 16;
 
 impl Sampler {
     /// A sampler at its start; `None` where no task has both a rate and examples. Of `options`, it
-    /// heeds `batch`, `batch_tokens`, `shuffle` and `seed`.
+    /// heeds `batch`, `batch_tokens`, `epochs`, `shuffle` and `seed`.
     pub fn new(tasks: &[TaskData], options: &TrainOptions) -> Option<Self> {
         let batch = options.batch;
         let rates: Vec<f64> = tasks
             .iter()
             .map(|task| {
-                if task.features.is_empty() {
+                if task.source.is_empty() {
                     0.0
                 } else {
                     task.rate.max(0.0)
@@ -56,12 +61,17 @@ impl Sampler {
             })
             .collect();
         (batch > 0 && rates.iter().sum::<f64>() > 0.0).then(|| Self {
-            lengths: tasks
+            left: (options.epochs > 0).then(|| {
+                let drawn = tasks.iter().zip(&rates).filter(|&(_, &rate)| rate > 0.0);
+                let examples: usize = drawn.map(|(task, _)| task.source.len()).sum();
+                examples.saturating_mul(options.epochs as usize)
+            }),
+            costs: tasks
                 .iter()
                 .map(|task| {
-                    // A target's token takes about twice the work of an input's.
-                    let length = |f: &Features| f.input.len() + 2 * f.target.len();
-                    task.features.iter().map(length).collect()
+                    (0..task.source.len())
+                        .map(|i| task.source.cost(i))
+                        .collect()
                 })
                 .collect(),
             drawn: vec![0; rates.len()],
@@ -75,12 +85,23 @@ impl Sampler {
         })
     }
 
-    /// The next batch, as (task, example) pairs.
-    pub fn next_batch(&mut self) -> Vec<(usize, usize)> {
+    /// The next batch; empty where all epochs are over.
+    pub fn next_batch(&mut self) -> Vec<Drawn> {
         if self.ready.is_empty() {
             self.fill();
         }
         self.ready.pop().unwrap_or_default()
+    }
+
+    /// How many batches there are until all epochs are over; `None` without epochs.
+    pub fn batches_left(&self) -> Option<u64> {
+        self.left?;
+        let mut ahead = self.clone();
+        let mut batches = 0;
+        while !ahead.next_batch().is_empty() {
+            batches += 1;
+        }
+        Some(batches)
     }
 
     fn fill(&mut self) {
@@ -91,9 +112,18 @@ impl Sampler {
         } else {
             self.batch
         };
-        let mut pool: Vec<(usize, usize)> = (0..count).map(|_| self.draw(&mut random)).collect();
+        let count = count.min(self.left.unwrap_or(count));
+        self.left = self.left.map(|left| left - count);
+        let mut pool: Vec<Drawn> = (0..count).map(|_| self.draw(&mut random)).collect();
         if self.shuffle {
-            pool.sort_by_key(|&(task, i)| (self.lengths[task][i], task, i));
+            pool.sort_by_key(|drawn| {
+                let Drawn {
+                    task,
+                    example,
+                    round,
+                } = *drawn;
+                (self.costs[task][example], task, example, round)
+            });
         }
         self.ready = if self.batch_tokens > 0 {
             self.of_like_size(&pool)
@@ -106,26 +136,27 @@ impl Sampler {
     }
 
     /// Cuts a pool where the next example would make a batch too large, padding counted.
-    fn of_like_size(&self, pool: &[(usize, usize)]) -> Vec<Vec<(usize, usize)>> {
-        let mut batches: Vec<Vec<(usize, usize)>> = Vec::new();
+    fn of_like_size(&self, pool: &[Drawn]) -> Vec<Vec<Drawn>> {
+        let mut batches: Vec<Vec<Drawn>> = Vec::new();
         let mut longest = 0;
-        for &(task, i) in pool {
-            let length = self.lengths[task][i].max(longest);
+        for &drawn in pool {
+            let own = self.costs[drawn.task][drawn.example] as usize;
+            let length = own.max(longest);
             match batches.last_mut() {
                 Some(batch) if (batch.len() + 1) * length <= self.batch_tokens => {
-                    batch.push((task, i));
+                    batch.push(drawn);
                     longest = length;
                 }
                 _ => {
-                    batches.push(vec![(task, i)]);
-                    longest = self.lengths[task][i];
+                    batches.push(vec![drawn]);
+                    longest = own;
                 }
             }
         }
         batches
     }
 
-    fn draw(&mut self, random: &mut StdRng) -> (usize, usize) {
+    fn draw(&mut self, random: &mut StdRng) -> Drawn {
         let mut left = random.random::<f64>() * self.rates.iter().sum::<f64>();
         let mut task = 0;
         for (i, &rate) in self.rates.iter().enumerate() {
@@ -137,7 +168,7 @@ impl Sampler {
                 }
             }
         }
-        let (place, size) = (self.drawn[task], self.lengths[task].len());
+        let (place, size) = (self.drawn[task], self.costs[task].len());
         self.drawn[task] += 1;
         let example = if self.shuffle {
             let seed = mix(self.seed, task as u64, (place / size) as u64);
@@ -145,7 +176,11 @@ impl Sampler {
         } else {
             place % size
         };
-        (task, example)
+        Drawn {
+            task,
+            example,
+            round: (place / size) as u64,
+        }
     }
 }
 
@@ -168,7 +203,7 @@ fn permuted(place: usize, size: usize, seed: u64) -> usize {
 }
 
 /// A well-spread hash of three numbers (the finaliser of SplitMix64, chained).
-fn mix(a: u64, b: u64, c: u64) -> u64 {
+pub(super) fn mix(a: u64, b: u64, c: u64) -> u64 {
     [a, b, c]
         .into_iter()
         .fold(0x9e37_79b9_7f4a_7c15, |hash, value| {
@@ -182,17 +217,19 @@ fn mix(a: u64, b: u64, c: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fit::Features;
 
     fn task(rate: f64, examples: usize) -> TaskData {
         TaskData {
             name: String::new(),
             rate,
-            features: (0..examples)
+            source: (0..examples)
                 .map(|i| Features {
                     input: vec![2; i % 7 + 1],
                     target: vec![1],
                 })
-                .collect(),
+                .collect::<Vec<_>>()
+                .into(),
         }
     }
 
@@ -210,7 +247,7 @@ mod tests {
         let mut sampler = Sampler::new(&[task(1.0, 48)], &options(3, true, 7)).unwrap();
         let mut seen: Vec<usize> = (0..16)
             .flat_map(|_| sampler.next_batch())
-            .map(|b| b.1)
+            .map(|drawn| drawn.example)
             .collect();
         seen.sort_unstable();
         assert_eq!(seen, (0..48).collect::<Vec<_>>());
@@ -226,7 +263,8 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         let first = draw(1);
-        let share = first.iter().filter(|b| b.0 == 0).count() as f64 / first.len() as f64;
+        let share =
+            first.iter().filter(|drawn| drawn.task == 0).count() as f64 / first.len() as f64;
         assert!((share - 0.75).abs() < 0.03, "{share}");
         assert_eq!(first, draw(1));
         assert_ne!(first, draw(2));
@@ -243,12 +281,42 @@ mod tests {
         let mut seen = Vec::new();
         while seen.len() < 48 {
             let batch = sampler.next_batch();
-            let longest = batch.iter().map(|b| b.1 % 7 + 3).max().unwrap();
+            let longest = batch
+                .iter()
+                .map(|drawn| drawn.example % 7 + 3)
+                .max()
+                .unwrap();
             assert!(batch.len() * longest <= 20, "{batch:?}");
-            seen.extend(batch.iter().map(|b| b.1));
+            seen.extend(batch.iter().map(|drawn| drawn.example));
         }
         seen.sort_unstable();
         assert_eq!(seen, (0..48).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn epochs_end_with_every_example_seen_as_often() {
+        for batch_tokens in [0, 30] {
+            let options = TrainOptions {
+                epochs: 3,
+                batch_tokens,
+                ..options(4, true, 5)
+            };
+            let mut sampler = Sampler::new(&[task(1.0, 45), task(0.0, 9)], &options).unwrap();
+            let batches = sampler.batches_left().unwrap();
+            let mut seen = [0; 45];
+            for _ in 0..batches {
+                let batch = sampler.next_batch();
+                assert!(!batch.is_empty());
+                for drawn in batch {
+                    assert!(drawn.round < 3);
+                    seen[drawn.example] += 1;
+                }
+            }
+            assert!(sampler.next_batch().is_empty());
+            assert_eq!(seen, [3; 45]);
+        }
+        let endless = Sampler::new(&[task(1.0, 45)], &options(4, true, 5)).unwrap();
+        assert_eq!(endless.batches_left(), None);
     }
 
     #[test]
@@ -256,7 +324,7 @@ mod tests {
         let mut sampler = Sampler::new(&[task(1.0, 5)], &options(2, false, 0)).unwrap();
         let seen: Vec<usize> = (0..3)
             .flat_map(|_| sampler.next_batch())
-            .map(|b| b.1)
+            .map(|drawn| drawn.example)
             .collect();
         assert_eq!(seen, [0, 1, 2, 3, 4, 0]);
     }

@@ -1,39 +1,49 @@
 //! The training loop: Adafactor with the paper's schedule by default (paper §5.4), validation,
 //! checkpoints from which a run continues to the same losses, metrics as JSON Lines.
 
+mod cache;
 mod checkpoint;
 mod contrastive;
 mod error;
 mod gradients;
 mod mixture;
+mod objective;
 mod optimizer;
 mod schedule;
+mod source;
 mod validation;
 
 use std::{collections::BTreeMap, io::Write, ops::ControlFlow, path::Path, time::Instant};
 
 use burn::tensor::Device;
-use idiolect_models::{Config, Parameters};
+use idiolect_models::{Adapter, Config, Parameters};
 use serde::{Deserialize, Serialize};
 
+pub use cache::{CacheKey, CacheWriter, TokenCache};
 pub use checkpoint::has_checkpoint;
 pub use contrastive::{ContrastiveOptions, ContrastivePair, train_token_vectors};
 pub use error::TrainError;
-pub use mixture::{Features, Sampler, TaskData};
+pub use mixture::{Drawn, Sampler, TaskData};
+pub use objective::{Objective, Packer, Pretraining, Spans};
 pub use optimizer::OptimizerKind;
 pub use schedule::Schedule;
+pub use source::{Features, Source};
 pub use validation::{Held, ValidationSet, bits_per_byte};
 
 use checkpoint::Position;
-use gradients::{Workers, norm, shorten};
+use gradients::{Network, Workers, norm, shorten};
+use mixture::mix;
 use optimizer::{Gradients, Optimizing};
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TrainOptions {
-    /// Optimiser steps in all.
+    /// Optimiser steps in all; where `epochs` is not 0, those it takes.
     pub steps: u64,
+    /// How often all examples of the tasks are gone through, 0 for as long as the steps last. With
+    /// several tasks, as many examples are drawn as make that often of all together.
+    pub epochs: u64,
     /// Examples a forward pass.
     pub batch: usize,
     /// Where not 0, a forward pass takes as many examples of like length as have so many tokens,
@@ -62,6 +72,13 @@ pub struct TrainOptions {
     pub validate_every: u64,
     /// Seconds between checkpoints.
     pub checkpoint_seconds: u64,
+    /// Steps between further checkpoints, 0 for none.
+    pub checkpoint_every: u64,
+    /// Checkpoints that are kept, the newest counted.
+    pub keep: usize,
+    /// Whether cheap activations are computed again for the gradients rather than kept: the same
+    /// numbers in about a third less memory, but none is saved where there is dropout.
+    pub gradient_checkpointing: bool,
     /// Validations without improvement after which training ends early, 0 for never.
     pub patience: u64,
 }
@@ -71,6 +88,7 @@ impl Default for TrainOptions {
     fn default() -> Self {
         Self {
             steps: 10_000,
+            epochs: 0,
             batch: 16,
             batch_tokens: 0,
             accumulate: 1,
@@ -86,6 +104,9 @@ impl Default for TrainOptions {
             seed: 0,
             validate_every: 500,
             checkpoint_seconds: 300,
+            checkpoint_every: 0,
+            keep: 1,
+            gradient_checkpointing: false,
             patience: 0,
         }
     }
@@ -135,6 +156,22 @@ pub struct Run<'a> {
     pub out: &'a Path,
     /// Whether to go on from the checkpoint there.
     pub resume: bool,
+    /// Where `parameters` are an adapter's: the base, which stays as it is, and how they are applied.
+    pub adapter: Option<(&'a Parameters, &'a Adapter)>,
+    /// Gets the weights whenever validation is better than ever before.
+    pub best: Option<&'a Keep<'a>>,
+}
+
+/// Keeps weights somewhere.
+pub type Keep<'a> = dyn Fn(&Parameters) -> Result<(), TrainError> + 'a;
+
+impl<'a> Run<'a> {
+    fn network(&self) -> Network<'a> {
+        Network {
+            config: self.config,
+            adapter: self.adapter,
+        }
+    }
 }
 
 /// How a run ended.
@@ -159,6 +196,11 @@ pub fn train(
 ) -> Result<Outcome, TrainError> {
     check(options)?;
     let mut sampler = Sampler::new(run.tasks, options).ok_or(TrainError::NoExamples)?;
+    let steps = steps_of(options, &sampler);
+    let options = &TrainOptions {
+        steps,
+        ..options.clone()
+    };
     let mut optimizing = Optimizing::new(options.optimizer);
     let mut position = Position::start(run.tasks, options);
     if run.resume
@@ -183,9 +225,8 @@ pub fn train(
     let mut metrics = open_metrics(run.out, position.step)?;
     let behind = position.seconds;
     let (started, mut saved) = (Instant::now(), Instant::now());
-    let (mut best, mut without_gain) = (f64::INFINITY, 0);
     let mut outcome = Outcome::Done;
-    while position.step < options.steps {
+    while position.step < steps {
         let step = position.step + 1;
         let metric = train_step(
             run,
@@ -199,37 +240,72 @@ pub fn train(
         position.step = step;
         position.seconds = behind + started.elapsed().as_secs_f64();
         let mut flow = record(&mut metrics, &metric, observe)?;
-        let last = step == options.steps;
-        let due = options.validate_every > 0 && step.is_multiple_of(options.validate_every);
-        if (due || last) && !run.validation.is_empty() && flow.is_continue() {
+        let last = step == steps;
+        if (falls_on(step, options.validate_every) || last)
+            && !run.validation.is_empty()
+            && flow.is_continue()
+        {
             let metric = validation::validate(run, step, device)?;
             if let Metric::Validation {
                 validation_loss, ..
             } = metric
             {
-                without_gain = if validation_loss < best {
-                    0
-                } else {
-                    without_gain + 1
-                };
-                best = best.min(validation_loss);
+                judge(run, &mut position, validation_loss)?;
             }
             flow = record(&mut metrics, &metric, observe)?;
         }
-        if saved.elapsed().as_secs() >= options.checkpoint_seconds {
-            checkpoint::write(run.out, &position, &run.parameters, &optimizing)?;
+        if falls_on(step, options.checkpoint_every)
+            || saved.elapsed().as_secs() >= options.checkpoint_seconds
+        {
+            let keep = options.keep;
+            checkpoint::write(run.out, &position, &run.parameters, &optimizing, keep)?;
             saved = Instant::now();
         }
         if flow.is_break() {
             outcome = Outcome::Interrupted;
             break;
         }
-        if options.patience > 0 && without_gain >= options.patience {
+        if options.patience > 0 && position.without_gain >= options.patience {
             break;
         }
     }
-    checkpoint::write(run.out, &position, &run.parameters, &optimizing)?;
+    let keep = options.keep;
+    checkpoint::write(run.out, &position, &run.parameters, &optimizing, keep)?;
     Ok(outcome)
+}
+
+/// How many steps a run makes.
+///
+/// # Errors
+/// [`TrainError::NoExamples`], and options that cannot be.
+pub fn steps(tasks: &[TaskData], options: &TrainOptions) -> Result<u64, TrainError> {
+    check(options)?;
+    let sampler = Sampler::new(tasks, options).ok_or(TrainError::NoExamples)?;
+    Ok(steps_of(options, &sampler))
+}
+
+fn steps_of(options: &TrainOptions, sampler: &Sampler) -> u64 {
+    sampler.batches_left().map_or(options.steps, |batches| {
+        batches.div_ceil(options.accumulate as u64)
+    })
+}
+
+fn falls_on(step: u64, every: u64) -> bool {
+    every > 0 && step.is_multiple_of(every)
+}
+
+/// Remembers the lowest validation loss, and keeps the weights that have it.
+fn judge(run: &Run<'_>, position: &mut Position, loss: f64) -> Result<(), TrainError> {
+    if position.best.is_none_or(|best| loss < best) {
+        position.best = Some(loss);
+        position.without_gain = 0;
+        if let Some(keep) = run.best {
+            keep(&run.parameters)?;
+        }
+    } else {
+        position.without_gain += 1;
+    }
+    Ok(())
 }
 
 /// One optimiser step: all its forward passes share one mean over their target tokens.
@@ -243,17 +319,24 @@ fn train_step(
     device: &Device,
 ) -> Result<Metric, TrainError> {
     let started = Instant::now();
-    let learning = device.clone().autodiff();
+    let mut learning = device.clone().autodiff();
     // Dropout depends on the step alone, so that a resumed run repeats it.
     learning.seed(options.seed.wrapping_add(step));
-    let batches: Vec<Vec<&Features>> = (0..options.accumulate)
-        .map(|_| {
-            let drawn = sampler.next_batch();
-            drawn
-                .iter()
-                .map(|&(task, i)| &run.tasks[task].features[i])
-                .collect()
-        })
+    if options.gradient_checkpointing {
+        learning = learning.gradient_checkpointing();
+    }
+    let of_drawn = |drawn: Drawn| {
+        // An objective makes another example of the same text each time.
+        let seed = mix(
+            mix(options.seed, drawn.task as u64, drawn.round),
+            drawn.example as u64,
+            0,
+        );
+        run.tasks[drawn.task].source.get(drawn.example, seed)
+    };
+    let batches: Vec<Vec<Features>> = (0..options.accumulate)
+        .map(|_| sampler.next_batch().into_iter().map(of_drawn).collect())
+        .filter(|batch: &Vec<Features>| !batch.is_empty())
         .collect();
     let rows = batches.iter().flatten();
     let tokens = rows.clone().map(|row| row.target.len()).sum();
@@ -262,7 +345,7 @@ fn train_step(
     let mut gradients = Gradients::new();
     for batch in &batches {
         let (part, more) = workers.compute(
-            run.config,
+            run.network(),
             &run.parameters,
             batch,
             tokens,
@@ -303,6 +386,8 @@ fn check(options: &TrainOptions) -> Result<(), TrainError> {
         wrong("dropout", "from 0 to below 1")
     } else if !(options.clip.is_finite() && options.clip >= 0.0) {
         wrong("clip", "zero or more")
+    } else if options.keep == 0 {
+        wrong("keep", "at least 1")
     } else {
         Ok(())
     }
@@ -323,8 +408,11 @@ fn open_metrics(out: &Path, step: u64) -> Result<fs_err::File, TrainError> {
             .fold(String::new(), |kept, line| kept + line + "\n"),
         _ => String::new(),
     };
-    let mut metrics = checkpoint::create_private(&path).map_err(file)?;
+    // Under another name until it is whole: a crash here must not lose the lines there were.
+    let draft = out.join("metrics.jsonl.partial");
+    let mut metrics = checkpoint::create_private(&draft).map_err(file)?;
     metrics.write_all(kept.as_bytes()).map_err(file)?;
+    fs_err::rename(draft, path).map_err(file)?;
     Ok(metrics)
 }
 

@@ -27,7 +27,8 @@ pub struct Held {
 
 /// Looks at all validation sets with the weights as they are.
 pub(super) fn validate(run: &Run<'_>, step: u64, device: &Device) -> Result<Metric, TrainError> {
-    let model = Seq2Seq::of_parameters(run.config, &run.parameters, None, "", device)?;
+    let weights = run.network().weights(&run.parameters)?;
+    let model = Seq2Seq::of_parameters(run.config, &weights, None, "", device)?;
     let (mut nats, mut tokens) = (0.0, 0);
     let mut bits = BTreeMap::new();
     for set in run.validation {

@@ -30,14 +30,15 @@ fn task(rows: &Value) -> TaskData {
     TaskData {
         name: "golden".to_owned(),
         rate: 1.0,
-        features: inputs
+        source: inputs
             .iter()
             .zip(labels)
             .map(|(input, target)| Features {
                 input: ids(input),
                 target: ids(target),
             })
-            .collect(),
+            .collect::<Vec<_>>()
+            .into(),
     }
 }
 
@@ -86,24 +87,31 @@ impl Golden {
             validation: &[],
             out,
             resume,
+            adapter: None,
+            best: None,
         }
     }
 }
 
-/// Trains a golden folder's model on its four pairs; the losses before each update and the norm of
-/// the first gradient.
-pub(crate) fn losses(
-    folder: &Path,
-    options: &TrainOptions,
-    resume_at: Option<u64>,
-) -> (Vec<f64>, f64) {
+/// What came of a run.
+pub(crate) struct Trained {
+    /// Before each update.
+    pub(crate) losses: Vec<f64>,
+    /// Of the first gradient.
+    pub(crate) norm: f64,
+    /// All weights afterwards.
+    pub(crate) weights: Vec<f32>,
+}
+
+/// Trains a golden folder's model on its four pairs, in two parts where it is to be resumed.
+pub(crate) fn trained(folder: &Path, options: &TrainOptions, resume_at: Option<u64>) -> Trained {
     let out = tempfile::tempdir().unwrap();
     let device = idiolect_models::device("cpu").unwrap();
     let golden = Golden::read(folder);
-    let (mut losses, mut first_norm) = (Vec::new(), 0.0);
+    let (mut losses, mut norm, mut weights) = (Vec::new(), 0.0, Vec::new());
     let mut go = |resume: bool, stop: Option<u64>| {
         let mut run = golden.run(out.path(), resume);
-        train(&mut run, options, &device, &mut |metric| {
+        let outcome = train(&mut run, options, &device, &mut |metric| {
             if let Metric::Step {
                 step,
                 loss,
@@ -113,7 +121,7 @@ pub(crate) fn losses(
             {
                 losses.push(*loss);
                 if *step == 1 {
-                    first_norm = *grad_norm;
+                    norm = *grad_norm;
                 }
                 if Some(*step) == stop {
                     return ControlFlow::Break(());
@@ -121,13 +129,22 @@ pub(crate) fn losses(
             }
             ControlFlow::Continue(())
         })
-        .unwrap()
+        .unwrap();
+        let named = run.parameters.0.iter();
+        weights = named
+            .flat_map(|(_, parameter)| parameter.values().unwrap())
+            .collect();
+        outcome
     };
     if let Some(step) = resume_at {
         assert_eq!(go(false, Some(step)), Outcome::Interrupted);
     }
     assert_eq!(go(resume_at.is_some(), None), Outcome::Done);
     let lines = fs_err::read_to_string(out.path().join("metrics.jsonl")).unwrap();
-    assert_eq!(lines.lines().count() as u64, options.steps);
-    (losses, first_norm)
+    assert_eq!(lines.lines().count(), losses.len());
+    Trained {
+        losses,
+        norm,
+        weights,
+    }
 }

@@ -3,6 +3,7 @@
 mod folder;
 mod forward;
 mod generate;
+mod merge;
 
 use clap::{Args, Subcommand};
 
@@ -43,6 +44,8 @@ enum Action {
     },
     /// Let a model write, without anything around it
     Generate(generate::Arguments),
+    /// Write a model with an adapter in its weights
+    Merge(merge::Arguments),
     /// Print the numbers that a model computes, to compare it with its original
     Forward(forward::Arguments),
 }
@@ -60,6 +63,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         .hint("download the model's folder yourself, then `idiolect models add DIR`")
         .into()),
         Action::Generate(arguments) => generate::run(arguments, context),
+        Action::Merge(arguments) => merge::run(arguments, context),
         Action::Forward(arguments) => forward::run(arguments, context),
     }
 }

@@ -1,16 +1,20 @@
 //! What a training run draws from: the tasks of a recipe, or plain pairs of input and target.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use idiolect_models::{Seq2Seq, Tokenizer};
 use idiolect_pipeline::{Prompt, guarded_greedy, keywords_of};
 use idiolect_training::examples::{Example, Half};
 use idiolect_training::features::Featurizer;
-use idiolect_training::fit::{Features, Held, TaskData, ValidationSet};
+use idiolect_training::fit::{
+    Features, Held, Objective, Packer, Pretraining, Source, Spans, TaskData, ValidationSet,
+};
 use idiolect_training::pairs::Pair;
+use rayon::prelude::*;
 use serde::Deserialize;
 
 use super::recipe::{Recipe, Summaries};
+use super::sources::{Sources, each_text, files_in, shards};
 use crate::commands::data::manifest;
 use crate::failure::Failure;
 use crate::files;
@@ -23,6 +27,8 @@ pub(super) enum TaskName {
     Summary,
     Keywords,
     Distinction,
+    Spans,
+    Prefix,
 }
 
 impl TaskName {
@@ -32,69 +38,235 @@ impl TaskName {
             Self::Summary => "summary",
             Self::Keywords => "keywords",
             Self::Distinction => "distinction",
+            Self::Spans => "spans",
+            Self::Prefix => "prefix",
         }
+    }
+
+    /// Whether it learns from what `data build` made, and not from plain text.
+    pub(super) fn is_from_examples(self) -> bool {
+        !matches!(self, Self::Spans | Self::Prefix)
     }
 }
 
-/// Everything that a recipe's run draws from and looks at.
+/// Everything that a run draws from and looks at.
+#[derive(Debug, Default)]
 pub(super) struct Data {
     pub(super) tasks: Vec<TaskData>,
     pub(super) validation: Vec<ValidationSet>,
 }
 
 impl Data {
-    /// The tasks of a recipe, from the folder that `data build` wrote.
-    pub(super) fn of_recipe(
-        folder: &Path,
+    /// The tasks of a recipe that learn from the folders that `data build` wrote.
+    pub(super) fn add_examples(
+        &mut self,
+        sources: &Sources<'_>,
+        folders: &[PathBuf],
         recipe: &Recipe,
         featurizer: &Featurizer<'_>,
         writer: Option<&Seq2Seq>,
-    ) -> anyhow::Result<Self> {
-        manifest(folder)?;
-        let examples: Vec<Example> = read(&folder.join("train.jsonl.zst"))?;
-        let mut tasks = Vec::new();
+    ) -> anyhow::Result<()> {
+        for folder in folders {
+            manifest(folder)?;
+        }
+        let all = |name: &str| -> anyhow::Result<Vec<PathBuf>> {
+            let shards: Vec<Vec<PathBuf>> = folders
+                .iter()
+                .map(|folder| shards(folder, name))
+                .collect::<anyhow::Result<_>>()?;
+            Ok(shards.concat())
+        };
+        let train = all("train")?;
+        let whose = match (&recipe.summaries, writer) {
+            (Summaries::Model(_), Some(writer)) => writer.identity()?.sha256,
+            (other, _) => format!("{other:?}"),
+        };
+        let lengths = format!(
+            "{} {} {}",
+            featurizer.input, featurizer.target, featurizer.end
+        );
         for (&task, &rate) in &recipe.tasks {
-            let features = match task {
+            let name = task.name();
+            let source = match task {
                 TaskName::Generation => {
-                    let given = given(&examples, &recipe.summaries, writer, featurizer)?;
-                    examples
-                        .iter()
-                        .zip(&given)
-                        .map(|(example, given)| given.generation(example, featurizer).features)
-                        .collect()
+                    let how = format!("{lengths} {whose}");
+                    sources.of_lines(name, &how, &train, |examples: Vec<Example>| {
+                        let given = given(&examples, &recipe.summaries, writer, featurizer)?;
+                        let made = examples.par_iter().zip(&given);
+                        Ok(made
+                            .map(|(example, given)| given.generation(example, featurizer).features)
+                            .collect())
+                    })?
                 }
-                TaskName::Summary => half_a(&examples)
-                    .filter_map(|example| featurizer.summary(example))
-                    .collect(),
-                TaskName::Keywords => half_a(&examples)
-                    .filter_map(|example| featurizer.keywords(example, usize::MAX))
-                    .collect(),
+                TaskName::Summary => {
+                    sources.of_lines(name, &lengths, &train, |examples: Vec<Example>| {
+                        Ok(half_a(&examples)
+                            .filter_map(|example| featurizer.summary(example))
+                            .collect())
+                    })?
+                }
+                TaskName::Keywords => {
+                    sources.of_lines(name, &lengths, &train, |examples: Vec<Example>| {
+                        Ok(half_a(&examples)
+                            .filter_map(|example| featurizer.keywords(example, usize::MAX))
+                            .collect())
+                    })?
+                }
                 TaskName::Distinction => {
-                    let path = folder.join("pairs.jsonl.zst");
-                    if !path.exists() {
+                    let pairs = all("pairs")?;
+                    if pairs.is_empty() {
                         return Err(Failure::new("no_data", "the task `distinction` needs pairs")
                             .hint("`idiolect data pairs --out DIR` makes them, in the same folder")
                             .into());
                     }
-                    let pairs: Vec<Pair> = read(&path)?;
-                    pairs
-                        .iter()
-                        .map(|pair| featurizer.distinction(pair))
-                        .collect()
+                    sources.of_lines(name, &lengths, &pairs, |pairs: Vec<Pair>| {
+                        let made = pairs.par_iter();
+                        Ok(made.map(|pair| featurizer.distinction(pair)).collect())
+                    })?
                 }
+                TaskName::Spans | TaskName::Prefix => continue,
             };
-            tasks.push(TaskData {
-                name: task.name().to_owned(),
+            self.tasks.push(TaskData {
+                name: name.to_owned(),
                 rate,
-                features,
+                source,
             });
         }
-        let held: Vec<Example> = read(&folder.join("validation.jsonl.zst"))?;
+        let mut held: Vec<Example> = Vec::new();
+        for path in all("validation")? {
+            files::json_lines(&path, |_, example| {
+                held.push(example);
+                Ok(())
+            })?;
+        }
         let given = given(&held, &recipe.summaries, writer, featurizer)?;
-        Ok(Self {
-            tasks,
-            validation: validation(&held, &given, featurizer),
+        self.validation
+            .extend(validation(&held, &given, featurizer));
+        Ok(())
+    }
+
+    /// The tasks of a recipe that learn from plain text.
+    pub(super) fn add_texts(
+        &mut self,
+        sources: &Sources<'_>,
+        recipe: &Recipe,
+        pretrainer: &Pretrainer<'_>,
+    ) -> anyhow::Result<()> {
+        let tasks = recipe
+            .tasks
+            .iter()
+            .filter(|(task, _)| !task.is_from_examples());
+        for (&task, &rate) in tasks {
+            let name = task.name();
+            let texts = files_in(&recipe.texts.0)?;
+            if texts.is_empty() {
+                return Err(
+                    Failure::new("usage", format!("the task `{name}` needs texts"))
+                        .hint(
+                            "name files or folders of plain text in the recipe: texts = \"corpus\"",
+                        )
+                        .into(),
+                );
+            }
+            let objective = pretrainer.objective(task)?;
+            let stretch = objective.stretch(pretrainer.input);
+            let how = format!("{stretch} {}", pretrainer.end);
+            let source = sources.filled("texts", &how, &texts, |push| {
+                pretrainer.stretches(&texts, stretch, push)
+            })?;
+            self.tasks.push(TaskData {
+                name: name.to_owned(),
+                rate,
+                source: source.with_objective(objective.clone()),
+            });
+            let held = files_in(&recipe.validation_texts.0)?;
+            if !held.is_empty() {
+                let mut looked = Vec::new();
+                pretrainer.stretches(&held, stretch, &mut |stretch| {
+                    looked.push(Held {
+                        features: objective.example(&stretch.input, looked.len() as u64),
+                        given: 0,
+                        bytes: 0,
+                    });
+                    Ok(())
+                })?;
+                self.validation.push(ValidationSet {
+                    name: name.to_owned(),
+                    held: looked,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Turns plain text into stretches of tokens and these into examples.
+pub(super) struct Pretrainer<'a> {
+    pub(super) tokenizer: &'a Tokenizer,
+    /// How many ids the model knows.
+    pub(super) vocabulary: usize,
+    pub(super) end: u32,
+    pub(super) input: usize,
+    pub(super) target: usize,
+}
+
+impl Pretrainer<'_> {
+    fn objective(&self, task: TaskName) -> anyhow::Result<Pretraining> {
+        let objective = match task {
+            TaskName::Spans => Objective::Spans(Spans::new(self.sentinels()?)),
+            _ => Objective::Prefix {
+                input: self.input,
+                target: self.target,
+            },
+        };
+        Ok(Pretraining {
+            objective,
+            end: self.end,
         })
+    }
+
+    /// `<extra_id_0>` and so on; where the tokenizer has none, the ids that the model has beyond it,
+    /// from the last one down, as T5's are.
+    fn sentinels(&self) -> anyhow::Result<Vec<u32>> {
+        let named: Vec<u32> = (0..)
+            .map_while(|n| self.tokenizer.id_of(&format!("<extra_id_{n}>")))
+            .collect();
+        if !named.is_empty() {
+            return Ok(named);
+        }
+        let spare = self.tokenizer.vocab_size()..self.vocabulary;
+        let beyond: Vec<u32> = spare.rev().take(100).map(|id| id as u32).collect();
+        if beyond.is_empty() {
+            return Err(Failure::new(
+                "no_sentinels",
+                "the task `spans` needs tokens such as `<extra_id_0>`, and the tokenizer has none",
+            )
+            .hint(
+                "take `prefix`, or make the model's vocab_size larger than the tokenizer's by 100",
+            )
+            .into());
+        }
+        Ok(beyond)
+    }
+
+    fn stretches(
+        &self,
+        texts: &[PathBuf],
+        stretch: usize,
+        push: &mut dyn FnMut(&Features) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        let mut packer = Packer::new(stretch, self.end);
+        each_text(texts, |block| {
+            let ids: Vec<Vec<u32>> = block
+                .par_iter()
+                .map(|text| self.tokenizer.encode(text))
+                .collect();
+            for text in ids {
+                packer.push(&text).iter().try_for_each(&mut *push)?;
+            }
+            Ok(())
+        })?;
+        packer.finish().iter().try_for_each(push)
     }
 }
 
@@ -205,15 +377,6 @@ fn written(
         .collect())
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<Vec<T>> {
-    let mut found = Vec::new();
-    files::json_lines(path, |_, value| {
-        found.push(value);
-        Ok(())
-    })?;
-    Ok(found)
-}
-
 /// A line of plain sequence-to-sequence data.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -228,44 +391,75 @@ enum Plain {
     },
 }
 
-/// Plain data: ids are taken as they are, texts get their end token.
-pub(super) fn plain(
-    path: &Path,
-    tokenizer: Option<&Tokenizer>,
-    end: u32,
-) -> anyhow::Result<TaskData> {
-    let mut features = Vec::new();
-    files::json_lines(path, |number, line: Plain| {
-        features.push(match (line, tokenizer) {
-            (Plain::Ids { input_ids, labels }, _) => Features {
+impl Plain {
+    /// Ids are taken as they are, texts get their end token.
+    fn features(self, tokenizer: Option<&Tokenizer>, end: u32) -> Result<Features, Failure> {
+        match (self, tokenizer) {
+            (Self::Ids { input_ids, labels }, _) => Ok(Features {
                 input: input_ids,
                 target: labels,
-            },
-            (Plain::Texts { input, target }, Some(tokenizer)) => {
+            }),
+            (Self::Texts { input, target }, Some(tokenizer)) => {
                 let ids = |text: &str| {
                     let mut ids = tokenizer.encode(text);
                     ids.push(end);
                     ids
                 };
-                Features {
+                Ok(Features {
                     input: ids(&input),
                     target: ids(&target),
-                }
+                })
             }
-            (Plain::Texts { .. }, None) => {
-                return Err(Failure::new(
-                    "model",
-                    format!("line {number} holds texts, and the model has no tokenizer"),
-                )
-                .hint("give `input_ids` and `labels`, or put its tokenizer.json into the folder")
-                .into());
-            }
-        });
-        Ok(())
+            (Self::Texts { .. }, None) => Err(Failure::new(
+                "model",
+                "the examples are texts, and the model has no tokenizer",
+            )
+            .hint("give `input_ids` and `labels`, or put its tokenizer.json into the folder")),
+        }
+    }
+}
+
+/// Plain data to learn from.
+pub(super) fn plain(
+    sources: &Sources<'_>,
+    paths: &[PathBuf],
+    tokenizer: Option<&Tokenizer>,
+    end: u32,
+) -> anyhow::Result<TaskData> {
+    let files = files_in(paths)?;
+    let source: Source = sources.of_lines("examples", &end.to_string(), &files, |lines| {
+        let made = lines.into_par_iter();
+        Ok(made
+            .map(|line: Plain| line.features(tokenizer, end))
+            .collect::<Result<_, _>>()?)
     })?;
     Ok(TaskData {
         name: "examples".to_owned(),
         rate: 1.0,
-        features,
+        source,
     })
+}
+
+/// Plain data to look at.
+pub(super) fn plain_held(
+    path: &Path,
+    tokenizer: Option<&Tokenizer>,
+    end: u32,
+) -> anyhow::Result<Vec<Held>> {
+    let mut held = Vec::new();
+    for file in files_in(&[path.to_owned()])? {
+        files::json_lines(&file, |_, line: Plain| {
+            let bytes = match &line {
+                Plain::Texts { target, .. } => target.len(),
+                Plain::Ids { .. } => 0,
+            };
+            held.push(Held {
+                features: line.features(tokenizer, end)?,
+                given: 0,
+                bytes,
+            });
+            Ok(())
+        })?;
+    }
+    Ok(held)
 }

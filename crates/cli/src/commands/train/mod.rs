@@ -1,36 +1,41 @@
 //! `idiolect train`: a model from examples.
 
 mod data;
+mod plot;
 mod recipe;
+mod sources;
+mod start;
+mod watch;
 
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args};
-use idiolect_models::t5::random_parameters;
-use idiolect_models::{
-    Config, Device, Parameters, Precision, Seq2Seq, Stored, T5, Tokenizer, folder, save,
-};
+use idiolect_models::{Parameters, Precision, Seq2Seq, Tokenizer, save};
 use idiolect_training::features::Featurizer;
-use idiolect_training::fit::{Metric, Outcome, Run, Schedule, TrainOptions, has_checkpoint, train};
+use idiolect_training::fit::{
+    Outcome, Run, Schedule, TrainOptions, ValidationSet, has_checkpoint, steps, train,
+};
 use serde_json::json;
 
-use self::data::{Data, plain};
+use self::data::{Data, Pretrainer, plain, plain_held};
 use self::recipe::{OptimizerName, Recipe, Summaries, Training};
+use self::sources::Sources;
+use self::start::Start;
+use self::watch::Watch;
 use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
 use crate::open::located;
 use crate::options::at_least_one;
-use crate::progress::Progress;
 
 /// Trains a model, on the tasks of a recipe or on plain pairs of input and target. The result is a
-/// Hugging Face folder; `metrics.jsonl` beside it has a line a step. Ctrl-C keeps a checkpoint, from
-/// which `--resume` goes on.
+/// Hugging Face folder, or with `--lora` one of PEFT; `metrics.jsonl` beside it has a line a step,
+/// `best` the weights with the lowest validation loss. Ctrl-C keeps a checkpoint, from which
+/// `--resume` goes on, as it does after a crash.
 #[derive(Debug, Args)]
 #[command(
     group(ArgGroup::new("what").args(["recipe", "examples"]).required(true).multiple(true)),
@@ -49,30 +54,78 @@ A recipe:
   [training]                     # as the options below
   steps = 20000
   batch = 32
+  [lora]                         # only an adapter; alpha and targets may be left out
+  rank = 8
+
+A recipe that learns from plain text:
+  texts = \"corpus\"               # files or folders: JSON Lines {\"text\"}, else text with a blank
+  validation-texts = \"held.jsonl\" # line between texts; .zst too
+  [tasks]
+  spans = 1.0                    # T5's: 15 % of the tokens taken out, in spans of 3
+  prefix = 0.5                   # to go on after a beginning
 
 Examples:
   idiolect train --recipe recipe.toml --out my-model
   idiolect train --recipe recipe.toml --model flan-t5-small --out my-model --lr 0.0005 --resume
   idiolect train --recipe recipe.toml --model builtin --out mine --steps 500 --warmup 20
-  idiolect train --examples pairs.jsonl --config config.json --out tiny --steps 100"
+  idiolect train --examples pairs.jsonl --config config.json --out tiny --steps 100
+  idiolect train --examples ana.jsonl --model flan-t5-small --lora 8 --epochs 3 --out ana
+  idiolect write --model flan-t5-small --adapter ana \"Dear Ben,\""
+)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
 )]
 pub(crate) struct Arguments {
     /// Tasks, rates, sizes and schedule
     #[arg(long, value_name = "FILE")]
     recipe: Option<PathBuf>,
     /// With a recipe the folder of `data build`; alone, JSON Lines {"input", "target"} or
-    /// {"input_ids", "labels"}
+    /// {"input_ids", "labels"}, also .zst, or a folder of them. May be given more than once
     #[arg(long, value_name = "FILE|DIR")]
-    examples: Option<PathBuf>,
+    examples: Vec<PathBuf>,
+    /// JSON Lines as for --examples, to look at while training
+    #[arg(long, value_name = "FILE|DIR", conflicts_with = "recipe")]
+    validation: Option<PathBuf>,
     /// Start from scratch with the sizes in this config.json
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Where token ids are kept, so that texts are tokenized once [default: OUT/cache]
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Draw the losses as OUT/losses.svg
+    #[arg(long)]
+    plot: bool,
+    /// Train only an adapter of this rank for --model, by adamw if nothing else is said
+    #[arg(long, value_name = "RANK", help_heading = "Adapter", value_parser = at_least_one)]
+    lora: Option<usize>,
+    /// The adapter is scaled by this over its rank [default: twice the rank]
+    #[arg(long, value_name = "F", help_heading = "Adapter", requires = "lora")]
+    lora_alpha: Option<f64>,
+    /// Layers that get one: of q, k, v, o, wi, wi_0, wi_1, wo, lm_head, or `all-linear` [default:
+    /// q,v]
+    #[arg(
+        long,
+        value_name = "LIST",
+        help_heading = "Adapter",
+        requires = "lora",
+        value_delimiter = ','
+    )]
+    lora_targets: Option<Vec<String>>,
     /// Optimiser steps [default: 10000]
     #[arg(long, value_name = "N", help_heading = "Training")]
     steps: Option<u64>,
+    /// Instead of --steps: how often all examples are gone through
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Training",
+        conflicts_with = "steps"
+    )]
+    epochs: Option<u64>,
     /// Examples a forward pass [default: 16]
     #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
     batch: Option<usize>,
@@ -83,6 +136,9 @@ pub(crate) struct Arguments {
     /// Forward passes a step [default: 1]
     #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
     accumulate: Option<usize>,
+    /// Compute cheap activations again rather than keep them: a third less memory, without dropout
+    #[arg(long, help_heading = "Training")]
+    gradient_checkpointing: bool,
     /// [default: adafactor]
     #[arg(long, value_name = "NAME", help_heading = "Training")]
     optimizer: Option<OptimizerName>,
@@ -115,6 +171,15 @@ pub(crate) struct Arguments {
     /// Steps between looks at validation, 0 for one at the end [default: 500]
     #[arg(long, value_name = "N", help_heading = "Training")]
     validate_every: Option<u64>,
+    /// Looks without a gain after which training ends, 0 for never [default: 0]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    patience: Option<u64>,
+    /// Steps between checkpoints, besides one every five minutes [default: 0, for none]
+    #[arg(long, value_name = "N", help_heading = "Training")]
+    checkpoint_every: Option<u64>,
+    /// Checkpoints to keep, the newest counted [default: 1]
+    #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
+    keep: Option<usize>,
     /// Go on from the checkpoint in --out
     #[arg(long, help_heading = "Training")]
     resume: bool,
@@ -142,24 +207,42 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         .map(Tokenizer::from_bytes)
         .transpose()?;
     let data = data(arguments, &recipe, &start, tokenizer.as_ref(), context)?;
-    let options = options(
-        arguments,
-        &recipe.training,
-        start.config.dropout_rate,
-        context.settings.seed,
-    );
-    files::make_private_folder(&arguments.out)?;
+    let adapts = start.adapter.is_some();
+    let options = options(arguments, &recipe.training, &start, context.settings.seed);
+    let options = TrainOptions {
+        steps: steps(&data.tasks, &options)?,
+        ..options
+    };
+    let out = &arguments.out;
+    files::make_private_folder(out)?;
     context
         .interrupt
         .graceful("interrupted: writing a checkpoint after this step");
 
+    let keep = |folder: &Path, parameters: &Parameters| match &start.adapter {
+        Some(adapter) => adapter
+            .with(parameters.clone())
+            .save(folder, start.base.as_deref()),
+        None => save(
+            folder,
+            &start.config,
+            parameters,
+            Precision::F32,
+            start.tokenizer.as_deref(),
+        ),
+    };
+    let best = out.join("best");
+    let keep_best = |parameters: &Parameters| Ok(keep(&best, parameters)?);
+    let trained = start.adapter.as_ref().map(|adapter| &adapter.parameters);
     let mut run = Run {
         config: &start.config,
-        parameters: start.parameters,
+        parameters: trained.unwrap_or(&start.parameters).clone(),
         tasks: &data.tasks,
         validation: &data.validation,
-        out: &arguments.out,
+        out,
         resume: arguments.resume,
+        adapter: (start.adapter.as_ref()).map(|adapter| (&start.parameters, adapter)),
+        best: Some(&keep_best),
     };
     let mut watch = Watch::new(options.steps, context);
     let interrupt = context.interrupt.clone();
@@ -173,24 +256,29 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     })?;
     let (step, loss) = (watch.step, watch.loss);
     drop(watch);
-    save(
-        &arguments.out,
-        &start.config,
-        &run.parameters,
-        Precision::F32,
-        start.tokenizer.as_deref(),
-    )?;
+    keep(out, &run.parameters)?;
+    if arguments.plot {
+        let drawn = plot::losses(&files::text(&out.join("metrics.jsonl"))?);
+        files::write_whole(&out.join("losses.svg"), drawn.as_bytes())?;
+    }
     if context.printer.json() {
         context
             .printer
-            .object(&json!({ "step": step, "loss": loss, "out": arguments.out }))?;
+            .object(&json!({ "step": step, "loss": loss, "out": out }))?;
     } else {
         let loss = loss.map_or_else(String::new, |loss| format!(", last loss {loss:.4}"));
         context.printer.line(format_args!(
             "step {step} of {}{loss}: {}",
             options.steps,
-            arguments.out.display()
+            out.display()
         ))?;
+        if adapts {
+            let base = start.base.as_deref().unwrap_or("builtin");
+            let shown = out.display();
+            context.printer.note(format_args!(
+                "an adapter: use it with `--model {base} --adapter {shown}`"
+            ));
+        }
     }
     if outcome == Outcome::Interrupted {
         context
@@ -203,108 +291,32 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 
 fn refuse_to_overwrite(arguments: &Arguments) -> Result<(), Failure> {
     let out = &arguments.out;
-    if !out.join("model.safetensors").exists() {
-        return Ok(());
-    }
     let shown = out.display();
-    if arguments.resume {
-        return if has_checkpoint(out) {
-            Ok(())
-        } else {
-            Err(Failure::new(
-                "no_checkpoint",
-                format!("`{shown}` holds a model, and no checkpoint to go on from"),
-            )
-            .hint(format!(
-                "go on from its weights with `--model {shown}` and another `--out`"
-            )))
-        };
-    }
-    Err(
-        Failure::new("model_exists", format!("`{shown}` holds a model already"))
-            .hint("go on from it with `--resume`, or name another `--out`"),
-    )
-}
-
-/// What training starts from.
-struct Start {
-    config: Config,
-    parameters: Parameters,
-    /// The bytes of its tokenizer.json.
-    tokenizer: Option<Vec<u8>>,
-}
-
-impl Start {
-    fn open(
-        arguments: &Arguments,
-        recipe: &Recipe,
-        context: &Context,
-        device: &Device,
-    ) -> anyhow::Result<Self> {
-        if let Some(config) = arguments.config.as_ref().or(recipe.config.as_ref()) {
-            return Self::from_scratch(config, recipe, context.settings.seed, device);
+    let holds = ["model.safetensors", "adapter_model.safetensors"]
+        .iter()
+        .any(|file| out.join(file).exists());
+    let on = "go on from it with `--resume`, or name another `--out`";
+    match (arguments.resume, holds, has_checkpoint(out)) {
+        (true, true, false) => Err(Failure::new(
+            "no_checkpoint",
+            format!("`{shown}` holds a model, and no checkpoint to go on from"),
+        )
+        .hint(format!(
+            "go on from its weights with `--model {shown}` and another `--out`"
+        ))),
+        (false, true, _) => {
+            Err(Failure::new("model_exists", format!("`{shown}` holds a model already")).hint(on))
         }
-        let Some(name) = context.settings.model.as_deref() else {
-            return Err(Failure::new("usage", "nothing to start from")
-                .hint("name sizes with `--config FILE`, or a model with `--model DIR|builtin`")
-                .into());
-        };
-        let stored = Stored::open(&located(name)?)?;
-        let parameters = stored.parameters(device)?;
-        // Both say what may be wrong with the folder before anything is written.
-        T5::new(&stored.config, &parameters)?;
-        stored.tokenizer()?;
-        Ok(Self {
-            parameters,
-            tokenizer: stored.tokenizer_json().map(<[u8]>::to_vec),
-            config: stored.config,
-        })
-    }
-
-    fn from_scratch(
-        config: &Path,
-        recipe: &Recipe,
-        seed: u64,
-        device: &Device,
-    ) -> anyhow::Result<Self> {
-        let named = config.file_name().is_some_and(|name| name == "config.json");
-        let folder_of = config.parent().unwrap_or(Path::new(""));
-        if !named {
-            return Err(Failure::new(
-                "usage",
-                format!("`{}` is not named config.json", config.display()),
-            )
-            .hint("a model's sizes stand in a file of that name, as `transformers` writes it")
-            .into());
-        }
-        let folder_of = if folder_of.as_os_str().is_empty() {
-            Path::new(".")
-        } else {
-            folder_of
-        };
-        let config = folder::read_config(folder_of)?;
-        let tokenizer = match &recipe.tokenizer {
-            Some(path) => Some(fs_err::read(path)?),
-            None => beside(folder_of)?,
-        };
-        Ok(Self {
-            parameters: random_parameters(&config, seed, device),
-            config,
-            tokenizer,
-        })
+        (false, false, true) => Err(Failure::new(
+            "unfinished_run",
+            format!("`{shown}` holds the checkpoint of a run that was not finished"),
+        )
+        .hint(on)),
+        _ => Ok(()),
     }
 }
 
-/// The tokenizer in a model's folder.
-fn beside(place: &Path) -> anyhow::Result<Option<Vec<u8>>> {
-    let path = place.join("tokenizer.json");
-    if path.exists() {
-        Ok(Some(fs_err::read(path)?))
-    } else {
-        Ok(None)
-    }
-}
-
+/// Everything to draw from and to look at.
 fn data(
     arguments: &Arguments,
     recipe: &Recipe,
@@ -312,15 +324,27 @@ fn data(
     tokenizer: Option<&Tokenizer>,
     context: &Context,
 ) -> anyhow::Result<Data> {
-    let examples = arguments.examples.as_ref().or(recipe.examples.as_ref());
-    let examples = examples.ok_or_else(|| {
-        Failure::new("usage", "no examples are named")
-            .hint("name the folder that `idiolect data build` wrote with `--examples DIR`")
-    })?;
+    let examples = if arguments.examples.is_empty() {
+        &recipe.examples.0
+    } else {
+        &arguments.examples
+    };
+    let sources = Sources {
+        folder: (arguments.cache.clone()).unwrap_or_else(|| arguments.out.join("cache")),
+        vocabulary: start.tokenizer.as_deref().unwrap_or_default(),
+    };
+    let end = start.config.eos_token_id;
     if arguments.recipe.is_none() {
+        let validation = match &arguments.validation {
+            Some(path) => vec![ValidationSet {
+                name: "validation".to_owned(),
+                held: plain_held(path, tokenizer, end)?,
+            }],
+            None => Vec::new(),
+        };
         return Ok(Data {
-            tasks: vec![plain(examples, tokenizer, start.config.eos_token_id)?],
-            validation: Vec::new(),
+            tasks: vec![plain(&sources, examples, tokenizer, end)?],
+            validation,
         });
     }
     let tokenizer = tokenizer.ok_or_else(|| {
@@ -330,32 +354,55 @@ fn data(
         )
         .hint("name a tokenizer.json in the recipe, or put one beside the config.json")
     })?;
-    let writer = match &recipe.summaries {
-        Summaries::Model(name) => Some(
-            Seq2Seq::open(&located(name)?, &context.settings.device()?)
-                .context("cannot open the model that writes summaries")?,
-        ),
-        Summaries::Labels | Summaries::None => None,
-    };
-    let featurizer = Featurizer {
+    let mut data = Data::default();
+    if recipe.tasks.keys().any(|task| task.is_from_examples()) {
+        if examples.is_empty() {
+            return Err(Failure::new("usage", "no examples are named")
+                .hint("name the folder that `idiolect data build` wrote with `--examples DIR`")
+                .into());
+        }
+        let writer = match &recipe.summaries {
+            Summaries::Model(name) => Some(
+                Seq2Seq::open(&located(name)?, &context.settings.device()?)
+                    .context("cannot open the model that writes summaries")?,
+            ),
+            Summaries::Labels | Summaries::None => None,
+        };
+        let featurizer = Featurizer {
+            tokenizer,
+            end,
+            input: recipe.lengths.input,
+            target: recipe.lengths.target,
+        };
+        data.add_examples(&sources, examples, recipe, &featurizer, writer.as_ref())?;
+    }
+    let pretrainer = Pretrainer {
         tokenizer,
-        end: start.config.eos_token_id,
+        vocabulary: start.config.vocab_size,
+        end,
         input: recipe.lengths.input,
         target: recipe.lengths.target,
     };
-    Data::of_recipe(examples, recipe, &featurizer, writer.as_ref())
+    data.add_texts(&sources, recipe, &pretrainer)?;
+    Ok(data)
 }
 
 /// What was typed over what the recipe says over the paper's.
-fn options(arguments: &Arguments, recipe: &Training, dropout: f64, seed: u64) -> TrainOptions {
+fn options(arguments: &Arguments, recipe: &Training, start: &Start, seed: u64) -> TrainOptions {
     let paper = TrainOptions::default();
-    let optimizer = arguments
-        .optimizer
-        .or(recipe.optimizer)
-        .unwrap_or(OptimizerName::Adafactor);
+    // Adafactor scales its updates by the size of a weight, and half of a new adapter is zero.
+    let usual = if start.adapter.is_some() {
+        OptimizerName::Adamw
+    } else {
+        OptimizerName::Adafactor
+    };
+    let optimizer = arguments.optimizer.or(recipe.optimizer).unwrap_or(usual);
     let scale = !arguments.no_scale_parameter && recipe.scale_parameter.unwrap_or(true);
+    let epochs_inside = recipe.epochs.filter(|_| arguments.steps.is_none());
+    let dropout = start.config.dropout_rate;
     TrainOptions {
         steps: arguments.steps.or(recipe.steps).unwrap_or(paper.steps),
+        epochs: (arguments.epochs).or(epochs_inside).unwrap_or(paper.epochs),
         batch: arguments.batch.or(recipe.batch).unwrap_or(paper.batch),
         batch_tokens: (arguments.batch_tokens)
             .or(recipe.batch_tokens)
@@ -379,59 +426,14 @@ fn options(arguments: &Arguments, recipe: &Training, dropout: f64, seed: u64) ->
         checkpoint_seconds: recipe
             .checkpoint_seconds
             .unwrap_or(paper.checkpoint_seconds),
-        patience: recipe.patience.unwrap_or(paper.patience),
-    }
-}
-
-/// Follows a run for its progress line.
-struct Watch {
-    progress: Progress,
-    begun: Instant,
-    first: Option<u64>,
-    steps: u64,
-    step: u64,
-    loss: Option<f64>,
-    validation: String,
-}
-
-impl Watch {
-    fn new(steps: u64, context: &Context) -> Self {
-        Self {
-            progress: Progress::new(&context.printer),
-            begun: Instant::now(),
-            first: None,
-            steps,
-            step: 0,
-            loss: None,
-            validation: String::new(),
-        }
-    }
-
-    fn see(&mut self, metric: &Metric) {
-        match metric {
-            Metric::Step {
-                step,
-                loss,
-                tokens_per_second,
-                ..
-            } => {
-                let first = *self.first.get_or_insert(*step);
-                let made = (step + 1 - first) as f64;
-                let left = (self.steps - step) as f64 * self.begun.elapsed().as_secs_f64() / made;
-                self.step = *step;
-                self.loss = Some(*loss);
-                let (steps, validation) = (self.steps, &self.validation);
-                self.progress.update(|| {
-                    let minutes = (left / 60.0).ceil();
-                    format!(
-                        "step {step} of {steps}, loss {loss:.3}, {tokens_per_second:.0} tokens/s, \
-                         {minutes} min left{validation}"
-                    )
-                });
-            }
-            Metric::Validation {
-                validation_loss, ..
-            } => self.validation = format!(", validation {validation_loss:.3}"),
-        }
+        checkpoint_every: (arguments.checkpoint_every)
+            .or(recipe.checkpoint_every)
+            .unwrap_or(paper.checkpoint_every),
+        keep: arguments.keep.or(recipe.keep).unwrap_or(paper.keep),
+        gradient_checkpointing: arguments.gradient_checkpointing
+            || recipe.gradient_checkpointing.unwrap_or(false),
+        patience: (arguments.patience)
+            .or(recipe.patience)
+            .unwrap_or(paper.patience),
     }
 }

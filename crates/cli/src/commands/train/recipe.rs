@@ -14,8 +14,12 @@ use crate::files;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Recipe {
-    /// Folder that `data build` and `data pairs` wrote.
-    pub(super) examples: Option<PathBuf>,
+    /// Folders that `data build` and `data pairs` wrote.
+    pub(super) examples: Paths,
+    /// Plain text for `spans` and `prefix`: files, or folders of them.
+    pub(super) texts: Paths,
+    /// Plain text to look at while training.
+    pub(super) validation_texts: Paths,
     /// A `config.json`, to start from scratch.
     pub(super) config: Option<PathBuf>,
     /// A `tokenizer.json`, for a start from scratch.
@@ -27,6 +31,38 @@ pub(super) struct Recipe {
     /// Rates of the tasks.
     pub(super) tasks: BTreeMap<TaskName, f64>,
     pub(super) training: Training,
+    /// Trains an adapter and not the model.
+    pub(super) lora: Option<Lora>,
+}
+
+/// One path or several.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(from = "OneOrSeveral")]
+pub(super) struct Paths(pub(super) Vec<PathBuf>);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrSeveral {
+    One(PathBuf),
+    Several(Vec<PathBuf>),
+}
+
+impl From<OneOrSeveral> for Paths {
+    fn from(given: OneOrSeveral) -> Self {
+        Self(match given {
+            OneOrSeveral::One(path) => vec![path],
+            OneOrSeveral::Several(paths) => paths,
+        })
+    }
+}
+
+/// An adapter to be trained.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Lora {
+    pub(super) rank: usize,
+    pub(super) alpha: Option<f64>,
+    pub(super) targets: Option<Vec<String>>,
 }
 
 /// Whose summaries and key words the generator reads in training.
@@ -63,6 +99,7 @@ impl Default for Lengths {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Training {
     pub(super) steps: Option<u64>,
+    pub(super) epochs: Option<u64>,
     pub(super) batch: Option<usize>,
     pub(super) batch_tokens: Option<usize>,
     pub(super) accumulate: Option<usize>,
@@ -76,6 +113,9 @@ pub(super) struct Training {
     pub(super) shuffle: Option<bool>,
     pub(super) validate_every: Option<u64>,
     pub(super) checkpoint_seconds: Option<u64>,
+    pub(super) checkpoint_every: Option<u64>,
+    pub(super) keep: Option<usize>,
+    pub(super) gradient_checkpointing: Option<bool>,
     pub(super) patience: Option<u64>,
 }
 
@@ -111,14 +151,18 @@ impl Recipe {
             .hint("`idiolect train --help` shows a recipe")
         })?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        for inside in [
+        let singles = [&mut recipe.config, &mut recipe.tokenizer];
+        let several = [
             &mut recipe.examples,
-            &mut recipe.config,
-            &mut recipe.tokenizer,
-        ] {
-            if let Some(relative) = inside {
-                *inside = Some(folder.join(&*relative));
-            }
+            &mut recipe.texts,
+            &mut recipe.validation_texts,
+        ];
+        for inside in singles
+            .into_iter()
+            .flatten()
+            .chain(several.into_iter().flat_map(|paths| &mut paths.0))
+        {
+            *inside = folder.join(&*inside);
         }
         Ok(recipe)
     }
