@@ -68,7 +68,7 @@ impl Seq2Seq {
     fn search(&self, prefix: &[u32], decoding: &Decoding, row: u64) -> Search {
         let mut given = vec![self.config().decoder_start_token_id];
         given.extend(prefix);
-        Search::new(&given, self.config().eos_token_id, decoding, row)
+        Search::new(&given, self.config().end_tokens(), decoding, row)
     }
 
     /// Advances one search an input until all have ended.

@@ -14,6 +14,7 @@ mod static_encoder;
 mod stored;
 pub mod t5;
 mod tokenizer;
+mod weights;
 
 pub use decoding::{Decoding, EarlyStopping, Generated, Strategy};
 pub use device::device;
@@ -24,6 +25,7 @@ pub use static_encoder::{StaticEncoder, StaticVectors};
 pub use stored::Stored;
 pub use t5::{Batch, Config, T5, Targets};
 pub use tokenizer::Tokenizer;
+pub use weights::{StoredTensor, Weights};
 
 /// Where tensors live.
 pub use burn::tensor::Device;

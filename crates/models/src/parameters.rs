@@ -3,7 +3,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::Error;
+use crate::{Error, weights::precision};
 
 /// A model's weights by their names in the checkpoint, in the order in which they were added.
 #[derive(Debug, Clone, Default)]
@@ -177,39 +177,38 @@ impl Precision {
 
 /// The numbers of one stored tensor, all finite.
 pub(crate) fn read_floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, Error> {
-    let bytes = view.data();
-    let values: Vec<f32> = match view.dtype() {
-        Dtype::F32 => bytes
+    let values = floats(precision(name, view.dtype())?, view.data());
+    check_finite(name, &values)?;
+    Ok(values)
+}
+
+/// Numbers that are stored one after the other, little endian.
+pub(crate) fn floats(precision: Precision, bytes: &[u8]) -> Vec<f32> {
+    let halves = bytes.as_chunks::<2>().0.iter();
+    match precision {
+        Precision::F32 => bytes
             .as_chunks::<4>()
             .0
             .iter()
             .map(|&b| f32::from_le_bytes(b))
             .collect(),
-        Dtype::F16 => bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
+        Precision::F16 => halves
             .map(|&b| half::f16::from_le_bytes(b).to_f32())
             .collect(),
-        Dtype::BF16 => bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
+        Precision::Bf16 => halves
             .map(|&b| half::bf16::from_le_bytes(b).to_f32())
             .collect(),
-        other => {
-            return Err(Error::DataType {
-                name: name.to_owned(),
-                found: format!("{other:?}"),
-            });
-        }
-    };
-    if values.iter().any(|value| !value.is_finite()) {
-        return Err(Error::NotFinite {
-            name: name.to_owned(),
-        });
     }
-    Ok(values)
+}
+
+pub(crate) fn check_finite(name: &str, values: &[f32]) -> Result<(), Error> {
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(())
+    } else {
+        Err(Error::NotFinite {
+            name: name.to_owned(),
+        })
+    }
 }
 
 fn unfit(name: &str, found: Option<&Parameter>, expected: &[usize]) -> Error {

@@ -5,7 +5,6 @@ use std::{
 
 use burn::tensor::Device;
 use idiolect_core::ModelIdentity;
-use sha2::{Digest, Sha256};
 
 use crate::{
     Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, folder,
@@ -35,7 +34,7 @@ impl Seq2Seq {
         Self::new(&Stored::open(name_or_folder)?, device)
     }
 
-    /// Opens a folder of `config.json`, `model.safetensors` and, if it is there, `tokenizer.json`.
+    /// Opens a model folder.
     ///
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
@@ -54,16 +53,14 @@ impl Seq2Seq {
     fn new(stored: &Stored, device: &Device) -> Result<Self, Error> {
         let tokenizer = stored.tokenizer()?;
         // Hashing takes as long as reading, and both stand between a user and the first word.
-        let (sha256, parameters) = rayon::join(
-            || hex(&Sha256::digest(stored.weights())),
-            || stored.parameters(device),
-        );
+        let (sha256, parameters) =
+            rayon::join(|| stored.weights().sha256(), || stored.parameters(device));
         Ok(Self {
             t5: T5::new(&stored.config, &parameters?)?,
             tokenizer,
             identity: ModelIdentity {
                 name: stored.name.clone(),
-                sha256,
+                sha256: sha256?,
             },
             device: device.clone(),
             host: Arc::default(),
@@ -226,7 +223,7 @@ pub fn save(
     // Readers differ in what they infer from a missing head, so both keys are always written.
     config.scale_decoder_outputs = Some(config.scales_outputs());
     config.tie_word_embeddings = parameters.get("lm_head.weight").is_none();
-    folder::write_json(folder, "config.json", &config)?;
+    folder::write_config(folder, &config)?;
     folder::write(
         folder,
         "model.safetensors",

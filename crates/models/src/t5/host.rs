@@ -24,8 +24,9 @@ pub(crate) struct HostDecoder {
     head: Matrix,
     layers: Vec<Layer>,
     norm: HostNorm,
-    /// For each head, the position bias by distance; the last holds for all beyond.
-    bias: Vec<Vec<f32>>,
+    /// One a layer, or one for all: for each head, the position bias by distance; the last holds for
+    /// all beyond.
+    biases: Vec<Vec<Vec<f32>>>,
     /// Of the outputs, before the head.
     scale: f32,
     width: usize,
@@ -122,7 +123,7 @@ impl HostDecoder {
             head,
             layers,
             norm: HostNorm::new(&t5.decoder_norm)?,
-            bias: t5.decoder_bias.by_distance()?,
+            biases: t5.biases_by_distance()?,
             scale: if t5.config.scales_outputs() {
                 (width as f32).powf(-0.5)
             } else {
@@ -148,7 +149,7 @@ impl HostDecoder {
             let mixed = self.attend(&queries, &cache.rows, |row| Sight {
                 seen: &cache.own[i],
                 places: &row.places,
-                bias: Some(&self.bias),
+                bias: Some(&self.biases[i % self.biases.len()]),
             });
             add(&mut x, &layer.o.times(&mixed));
             let queries = layer.cross_q.times(&layer.cross_norm.forward(&x));

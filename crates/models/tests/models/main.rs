@@ -5,6 +5,7 @@
 mod common;
 mod decoding;
 mod folders;
+mod formats;
 mod network;
 mod static_vectors;
 mod tokenizer;

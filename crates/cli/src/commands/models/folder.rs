@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use idiolect_core::ModelIdentity;
-use idiolect_models::{Config, Seq2Seq};
+use idiolect_models::{Config, Seq2Seq, Stored, T5};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -164,11 +164,11 @@ pub(super) fn show(arguments: &ShowArguments, context: &mut Context) -> anyhow::
     Ok(Status::Done)
 }
 
-/// The files that make a model folder.
+/// The files that make a model folder, beside those of its weights.
 const FILES: [&str; 8] = [
     "config.json",
-    "model.safetensors",
     "tokenizer.json",
+    "spiece.model",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "generation_config.json",
@@ -195,7 +195,12 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
         );
     }
     // A model that cannot be opened is not worth copying.
-    Seq2Seq::load(folder, &context.settings.device()?)?;
+    let stored = Stored::load(folder)?;
+    T5::new(
+        &stored.config,
+        &stored.parameters(&context.settings.device()?)?,
+    )?;
+    stored.tokenizer()?;
     let models = models_folder()?;
     let place = models.join(&name);
     if place.exists() {
@@ -211,10 +216,14 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
     let draft = tempfile::Builder::new()
         .prefix(".adding")
         .tempdir_in(&models)?;
-    for file in FILES {
-        let from = folder.join(file);
-        if from.exists() {
-            fs_err::copy(&from, draft.path().join(file))?;
+    let others = FILES.map(|file| folder.join(file));
+    let others = others
+        .iter()
+        .map(PathBuf::as_path)
+        .filter(|file| file.exists());
+    for from in stored.weights().files().chain(others) {
+        if let Some(file) = from.file_name() {
+            fs_err::copy(from, draft.path().join(file))?;
         }
     }
     fs_err::rename(draft.keep(), &place)?;
