@@ -19,6 +19,30 @@ pub enum Error {
         /// The file that should be there.
         file: &'static str,
     },
+    /// An index names a shard that is not there.
+    #[error("{index} names `{shard}`, which is missing", index = index.display())]
+    MissingShard {
+        /// The index.
+        index: PathBuf,
+        /// The shard's file.
+        shard: String,
+    },
+    /// An index names a shard that does not lie beside it.
+    #[error("{index} names `{shard}`, which is not a file in its folder", index = index.display())]
+    ShardName {
+        /// The index.
+        index: PathBuf,
+        /// What it names.
+        shard: String,
+    },
+    /// Something is wrong with one file, mostly with one tensor in it.
+    #[error("{file}: {defect}", file = file.display())]
+    InFile {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        defect: Box<Error>,
+    },
     /// A JSON file does not say what it must.
     #[error("{file} cannot be understood: {source}", file = file.display())]
     Json {
@@ -52,14 +76,6 @@ pub enum Error {
         file: PathBuf,
         /// What is wrong.
         source: safetensors::SafeTensorError,
-    },
-    /// Something is wrong with one thing in a file.
-    #[error("{file}: {source}", file = file.display())]
-    InFile {
-        /// Which file.
-        file: PathBuf,
-        /// What is wrong.
-        source: Box<Error>,
     },
     /// A sentence encoder has a module of a kind that is not known.
     #[error("{file} asks for the module `{kind}`, which is not known", file = file.display())]
@@ -102,6 +118,28 @@ pub enum Error {
         tokens: usize,
         /// Positions.
         most: usize,
+    },
+    /// A file of PyTorch is damaged, or is something else than the state of a model.
+    #[error("{file} is not a checkpoint that can be read: {source}", file = file.display())]
+    Pytorch {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        source: pytorch_reader::PytorchError,
+    },
+    /// The weights are far fewer than the config asks for.
+    #[error("the config asks for {wanted} bytes of weights, the files hold {held}")]
+    TooFewWeights {
+        /// What the config asks for.
+        wanted: u64,
+        /// What is there.
+        held: u64,
+    },
+    /// The weights hold a tensor that the config has no place for.
+    #[error("tensor `{name}` has no place in this model")]
+    ExtraTensor {
+        /// Its name.
+        name: String,
     },
     /// A tensor that the config asks for is not in the weights.
     #[error("tensor `{name}` is missing")]
@@ -150,6 +188,14 @@ pub enum Error {
         /// What is wrong.
         source: tokenizers::Error,
     },
+    /// A SentencePiece model is damaged, or of a kind that T5 does not use.
+    #[error("{file} cannot be understood: {defect}", file = file.display())]
+    SentencePiece {
+        /// Which file.
+        file: PathBuf,
+        /// What is wrong.
+        defect: &'static str,
+    },
     /// The tokenizer knows more pieces than the model has vectors for.
     #[error("the tokenizer has {tokenizer} pieces, the model {model}")]
     Vocabulary {
@@ -178,7 +224,7 @@ pub enum Error {
         right: usize,
     },
     /// The model has no tokenizer, but text was given or asked for.
-    #[error("the model has no tokenizer.json")]
+    #[error("the model has no tokenizer.json and no spiece.model")]
     NoTokenizer,
     /// A device this build has no support for.
     #[error("device `{0}` is not in this build")]
@@ -195,7 +241,6 @@ impl Error {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::InFile { source, .. } => return source.hint(),
             Self::Module { .. } => {
                 "Transformer, Pooling, Dense, Normalize and Dropout of sentence-transformers are known"
             }
@@ -204,19 +249,31 @@ impl Error {
             Self::MissingFile { .. } => {
                 "a model folder holds config.json, tokenizer.json and model.safetensors"
             }
-            Self::Architecture { .. } => {
-                "--model takes folders of a T5, --encoder those of sentence-transformers or Model2Vec"
+            Self::MissingShard { .. } => "copy all files of the model's folder",
+            Self::ShardName { .. } => {
+                "shards lie beside their index: this folder was changed, do not trust it"
             }
-            Self::Json { .. } | Self::TokenizerFile { .. } => {
+            Self::InFile { defect, .. } => return defect.hint(),
+            Self::Architecture { .. } => {
+                "--model takes folders of a T5 (1.0, 1.1, Flan, mT5, ByT5, UMT5), --encoder those of sentence-transformers or Model2Vec"
+            }
+            Self::Json { .. } | Self::TokenizerFile { .. } | Self::SentencePiece { .. } => {
                 "copy the model's folder again: the file is damaged or not what its name says"
             }
-            Self::Vocabulary { .. } => "tokenizer.json belongs to another model",
+            Self::Vocabulary { .. } => "the tokenizer belongs to another model",
             Self::Config { .. } => "change the sizes in config.json, or take another model",
             Self::DataType { .. } | Self::NotFinite { .. } => {
                 "save the model again, in float32, float16 or bfloat16"
             }
-            Self::MissingTensor { .. } | Self::Shape { .. } | Self::Weights { .. } => {
-                "config.json and model.safetensors do not belong together, or a copy broke off"
+            Self::MissingTensor { .. }
+            | Self::ExtraTensor { .. }
+            | Self::TooFewWeights { .. }
+            | Self::Shape { .. }
+            | Self::Weights { .. } => {
+                "config.json and the weights do not belong together, or a copy broke off"
+            }
+            Self::Pytorch { .. } => {
+                "save the model again with safetensors, or copy the file again: the copy may have broken off"
             }
             Self::NoLayer { .. } => {
                 "an adapter goes with the model it was made for, and its layers are linear ones such as q, v, wo"

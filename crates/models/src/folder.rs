@@ -2,33 +2,87 @@
 
 use std::{io::Write, path::Path};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
-use crate::{Config, Error};
+use crate::{Config, Error, t5::Ids};
 
-/// Reads and checks the `config.json` of a T5.
+const GENERATION: &str = "generation_config.json";
+
+/// Reads and checks the `config.json` of a T5, and what a `generation_config.json` beside it says of
+/// the tokens that end a text.
 ///
 /// # Errors
 /// [`Error::MissingFile`], [`Error::Json`], [`Error::Architecture`], [`Error::Config`].
 pub fn read_config(folder: &Path) -> Result<Config, Error> {
-    parse_config(&read(folder, "config.json")?, &folder.join("config.json"))
+    let mut config = parse_config(&read(folder, "config.json")?, &folder.join("config.json"))?;
+    let generation = folder.join(GENERATION);
+    if generation.exists() {
+        let bytes = fs_err::read(&generation).map_err(Error::Read)?;
+        add_generation_config(&mut config, &bytes, &generation)?;
+    }
+    Ok(config)
 }
 
-pub(crate) fn parse_config(bytes: &[u8], file: &Path) -> Result<Config, Error> {
+/// Understands and checks the bytes of a `config.json`; `file` only names it.
+///
+/// # Errors
+/// [`Error::Json`], [`Error::Architecture`], [`Error::Config`].
+pub fn parse_config(bytes: &[u8], file: &Path) -> Result<Config, Error> {
     let json = |source| Error::Json {
         file: file.to_owned(),
         source,
     };
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(json)?;
-    let kind = value["model_type"].as_str().unwrap_or("t5");
-    if !matches!(kind, "t5" | "mt5") {
+    let mut value: Map<String, Value> = serde_json::from_slice(bytes).map_err(json)?;
+    // A key that is null says nothing.
+    value.retain(|_, value| !value.is_null());
+    let kind = (value.get("model_type").and_then(Value::as_str)).unwrap_or("t5");
+    if !matches!(kind, "t5" | "mt5" | "umt5") {
         return Err(Error::Architecture {
             file: file.to_owned(),
             found: kind.to_owned(),
-            expected: "t5 or mt5",
+            expected: "t5, mt5 or umt5",
         });
     }
-    let config: Config = serde_json::from_value(value).map_err(json)?;
+    let ends = value.get("eos_token_id").cloned();
+    let mut config: Config = serde_json::from_value(Value::Object(value)).map_err(json)?;
+    if let Some(ends) = ends {
+        set_ends(&mut config, ends).map_err(json)?;
+    }
+    check(config, file)
+}
+
+/// Texts that are written end where `generation_config.json` says; inputs and targets of training
+/// keep the token of `config.json`.
+fn add_generation_config(config: &mut Config, bytes: &[u8], file: &Path) -> Result<(), Error> {
+    #[derive(Deserialize)]
+    struct Generation {
+        eos_token_id: Option<Value>,
+    }
+
+    let json = |source| Error::Json {
+        file: file.to_owned(),
+        source,
+    };
+    let generation: Generation = serde_json::from_slice(bytes).map_err(json)?;
+    if let Some(ends) = generation.eos_token_id {
+        set_ends(config, ends).map_err(json)?;
+        *config = check(config.clone(), file)?;
+    }
+    Ok(())
+}
+
+fn set_ends(config: &mut Config, ends: Value) -> serde_json::Result<()> {
+    let ends = serde_json::from_value::<Ids>(ends)?.all();
+    config.end_token_ids = if ends == [config.eos_token_id] {
+        Vec::new()
+    } else {
+        ends
+    };
+    Ok(())
+}
+
+fn check(config: Config, file: &Path) -> Result<Config, Error> {
     match config.defect() {
         Some(defect) => Err(Error::Config {
             file: file.to_owned(),
@@ -36,6 +90,20 @@ pub(crate) fn parse_config(bytes: &[u8], file: &Path) -> Result<Config, Error> {
         }),
         None => Ok(config),
     }
+}
+
+/// Writes `config.json` and, where there is more to say of the end of a text,
+/// `generation_config.json`.
+pub(crate) fn write_config(folder: &Path, config: &Config) -> Result<(), Error> {
+    if !config.end_token_ids.is_empty() {
+        let generation = json!({
+            "decoder_start_token_id": config.decoder_start_token_id,
+            "eos_token_id": config.end_token_ids,
+            "pad_token_id": config.pad_token_id,
+        });
+        write_json(folder, GENERATION, &generation)?;
+    }
+    write_json(folder, "config.json", config)
 }
 
 /// What a model is called that lies in `folder`.

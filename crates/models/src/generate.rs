@@ -86,8 +86,7 @@ impl Seq2Seq {
     }
 
     fn search(&self, given: &[u32], decoding: &Decoding, number: usize) -> Search {
-        let end = self.config().eos_token_id;
-        Search::new(given, end, decoding, number as u64)
+        Search::new(given, self.config().end_tokens(), decoding, number as u64)
     }
 
     fn write(

@@ -18,6 +18,7 @@ pub mod t5;
 mod tensors;
 mod tokenizer;
 mod weight_format;
+mod weights;
 
 pub use decoding::{Decoding, EarlyStopping, Generated, Strategy};
 pub use device::device;
@@ -31,6 +32,7 @@ pub use stored::Stored;
 pub use t5::{Batch, Config, T5, Targets};
 pub use tokenizer::Tokenizer;
 pub use weight_format::WeightFormat;
+pub use weights::{StoredTensor, Weights};
 
 /// Where tensors live.
 pub use burn::tensor::Device;

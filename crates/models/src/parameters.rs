@@ -3,7 +3,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::Error;
+use crate::{Error, weights::precision};
 
 /// A model's weights by their names in the checkpoint, in the order in which they were added.
 #[derive(Debug, Clone, Default)]
@@ -177,47 +177,37 @@ impl Precision {
 
 /// The numbers of one stored tensor, all finite.
 pub(crate) fn read_floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, Error> {
-    finite(name, floats(name, view.dtype(), view.data())?)
+    let values = floats(precision(name, view.dtype())?, view.data());
+    check_finite(name, &values)?;
+    Ok(values)
 }
 
-/// The numbers that a tensor's bytes stand for.
-pub(crate) fn floats(name: &str, kind: Dtype, bytes: &[u8]) -> Result<Vec<f32>, Error> {
-    Ok(match kind {
-        Dtype::F32 => bytes
+/// Numbers that are stored one after the other, little endian.
+pub(crate) fn floats(precision: Precision, bytes: &[u8]) -> Vec<f32> {
+    let halves = bytes.as_chunks::<2>().0.iter();
+    match precision {
+        Precision::F32 => bytes
             .as_chunks::<4>()
             .0
             .iter()
             .map(|&b| f32::from_le_bytes(b))
             .collect(),
-        Dtype::F16 => bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
+        Precision::F16 => halves
             .map(|&b| half::f16::from_le_bytes(b).to_f32())
             .collect(),
-        Dtype::BF16 => bytes
-            .as_chunks::<2>()
-            .0
-            .iter()
+        Precision::Bf16 => halves
             .map(|&b| half::bf16::from_le_bytes(b).to_f32())
             .collect(),
-        other => {
-            return Err(Error::DataType {
-                name: name.to_owned(),
-                found: format!("{other:?}"),
-            });
-        }
-    })
+    }
 }
 
-/// The values, if all of them are finite.
-pub(crate) fn finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>, Error> {
+pub(crate) fn check_finite(name: &str, values: &[f32]) -> Result<(), Error> {
     // Without a way out of the loop it is made of vector instructions.
     let all = values
         .iter()
         .fold(true, |all, value| all & value.is_finite());
     if all {
-        Ok(values)
+        Ok(())
     } else {
         Err(Error::NotFinite {
             name: name.to_owned(),

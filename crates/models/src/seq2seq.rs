@@ -7,9 +7,9 @@ use burn::tensor::Device;
 use idiolect_core::ModelIdentity;
 
 use crate::{
-    Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, WeightFormat, folder,
+    Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, WeightFormat, Weights,
+    folder,
     t5::{HostT5, Targets},
-    tensors::TensorFile,
 };
 
 /// A T5 with its tokenizer, ready to write: what a model folder holds.
@@ -20,7 +20,7 @@ pub struct Seq2Seq {
     tokenizer: Option<Tokenizer>,
     name: String,
     /// What the weights were read from; nothing for a model that is still in training.
-    file: Option<Arc<TensorFile>>,
+    weights: Option<Arc<Weights>>,
     sha256: Arc<OnceLock<String>>,
     device: Device,
 }
@@ -49,11 +49,15 @@ impl Seq2Seq {
     ///
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
-    pub fn open_as(name_or_folder: &str, device: &Device, weights: WeightFormat) -> Result<Self, Error> {
+    pub fn open_as(
+        name_or_folder: &str,
+        device: &Device,
+        weights: WeightFormat,
+    ) -> Result<Self, Error> {
         Self::of_stored(&Stored::open(name_or_folder)?, device, weights)
     }
 
-    /// Opens a folder of `config.json`, `model.safetensors` and, if it is there, `tokenizer.json`.
+    /// Opens a model folder.
     ///
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
@@ -74,14 +78,18 @@ impl Seq2Seq {
     ///
     /// # Errors
     /// What is wrong with its weights or its tokenizer.
-    pub fn of_stored(stored: &Stored, device: &Device, weights: WeightFormat) -> Result<Self, Error> {
-        let file = stored.tensors()?;
+    pub fn of_stored(
+        stored: &Stored,
+        device: &Device,
+        weights: WeightFormat,
+    ) -> Result<Self, Error> {
+        let tensors = stored.tensors()?;
         // Both stand between a user and the first word.
         let (tokenizer, network) = rayon::join(
             || stored.tokenizer(),
             || {
                 if *device == Device::flex() {
-                    let host = HostT5::new(&stored.config, &file, weights)?;
+                    let host = HostT5::new(&stored.config, &tensors, weights)?;
                     Ok(Network::Host(Arc::new(host)))
                 } else {
                     let parameters = stored.parameters(device)?;
@@ -97,7 +105,7 @@ impl Seq2Seq {
             network: network?,
             tokenizer: tokenizer?,
             name: stored.name.clone(),
-            file: Some(Arc::new(file)),
+            weights: Some(stored.shared_weights()),
             sha256: Arc::default(),
             device: device.clone(),
         })
@@ -131,7 +139,7 @@ impl Seq2Seq {
             network: Network::Device(Box::new(t5)),
             tokenizer,
             name: name.to_owned(),
-            file: None,
+            weights: None,
             sha256: Arc::default(),
         }
     }
@@ -141,11 +149,11 @@ impl Seq2Seq {
     /// # Errors
     /// [`Error::Read`].
     pub fn identity(&self) -> Result<ModelIdentity, Error> {
-        let sha256 = match (self.sha256.get(), &self.file) {
+        let sha256 = match (self.sha256.get(), &self.weights) {
             (Some(known), _) => known.clone(),
             (None, None) => String::new(),
-            (None, Some(file)) => {
-                let found = file.sha256()?;
+            (None, Some(weights)) => {
+                let found = weights.sha256()?;
                 self.sha256.get_or_init(|| found).clone()
             }
         };
@@ -322,7 +330,7 @@ pub fn save(
     // Readers differ in what they infer from a missing head, so both keys are always written.
     config.scale_decoder_outputs = Some(config.scales_outputs());
     config.tie_word_embeddings = parameters.get("lm_head.weight").is_none();
-    folder::write_json(folder, "config.json", &config)?;
+    folder::write_config(folder, &config)?;
     folder::write(
         folder,
         "model.safetensors",

@@ -10,6 +10,29 @@ fn golden() -> PathBuf {
 }
 
 #[test]
+fn a_model_in_shards_is_added_with_all_its_files() {
+    let home = Home::new();
+    let formats = golden().with_file_name("formats");
+    let given = home.path().join("given");
+    fs_err::create_dir(&given).unwrap();
+    fs_err::copy(formats.join("config.json"), given.join("config.json")).unwrap();
+    for file in fs_err::read_dir(formats.join("pytorch-shards")).unwrap() {
+        let file = file.unwrap();
+        fs_err::copy(file.path(), given.join(file.file_name())).unwrap();
+    }
+    home.stdout(&["models", "add", "given"]);
+    let shown = home.json(&["models", "show", "given", "--json"]);
+    assert_eq!(shown["vocabulary"], 40);
+    fs_err::remove_file(given.join("pytorch_model-00002-of-00002.bin")).unwrap();
+    snapshot!(home.run(&["models", "add", "given", "--name", "again"]), @"
+    exit: 2
+    --- stderr
+    error: [HOME]/given/pytorch_model.bin.index.json names `pytorch_model-00002-of-00002.bin`, which is missing
+    hint: copy all files of the model's folder
+    ");
+}
+
+#[test]
 fn a_model_is_added_shown_and_removed() {
     let home = Home::new();
     let golden = golden();
@@ -102,26 +125,26 @@ fn folders_that_are_no_model_are_named_with_what_is_wrong() {
     snapshot!(home.run(&["models", "show", "deeper"]), @"
     exit: 2
     --- stderr
-    error: tensor `encoder.block.2.layer.0.SelfAttention.q.weight` is missing
-    hint: config.json and model.safetensors do not belong together, or a copy broke off
+    error: deeper/model.safetensors: tensor `encoder.block.2.layer.0.SelfAttention.q.weight` is missing
+    hint: config.json and the weights do not belong together, or a copy broke off
     ");
     snapshot!(home.run(&["models", "show", "wider"]), @"
     exit: 2
     --- stderr
-    error: tensor `shared.weight` has shape [128, 32], expected [128, 24]
-    hint: config.json and model.safetensors do not belong together, or a copy broke off
+    error: wider/model.safetensors: tensor `shared.weight` has shape [128, 32], expected [128, 24]
+    hint: config.json and the weights do not belong together, or a copy broke off
     ");
     snapshot!(home.run(&["models", "show", "stranger"]), @"
     exit: 2
     --- stderr
-    error: stranger/config.json describes a `gpt2`, not t5 or mt5
-    hint: --model takes folders of a T5, --encoder those of sentence-transformers or Model2Vec
+    error: stranger/config.json describes a `gpt2`, not t5, mt5 or umt5
+    hint: --model takes folders of a T5 (1.0, 1.1, Flan, mT5, ByT5, UMT5), --encoder those of sentence-transformers or Model2Vec
     ");
     snapshot!(home.run(&["models", "show", "cut"]), @"
     exit: 2
     --- stderr
     error: cut/model.safetensors is damaged: incomplete metadata, file not fully covered
-    hint: config.json and model.safetensors do not belong together, or a copy broke off
+    hint: config.json and the weights do not belong together, or a copy broke off
     ");
     snapshot!(home.run(&["models", "show", "bare"]), @"
     exit: 2

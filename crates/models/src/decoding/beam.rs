@@ -4,8 +4,8 @@ use idiolect_core::FinishReason;
 
 use super::{EarlyStopping, Generated, Next, log_total, rules::Rules};
 
-/// Beam search as `transformers` 5 does it: each step takes the 2 × beams best continuations of all
-/// running sequences; of these, the ones that end count only if they are among the best `beams`,
+/// Beam search as `transformers` 5 does it: each step takes the best continuations of all running
+/// sequences, 2 × beams where one token ends a text, 3 × beams where two do; of these, the ones that end count only if they are among the best `beams`,
 /// and the best that do not end run on.
 #[derive(Debug)]
 pub(crate) struct BeamSearch {
@@ -77,7 +77,7 @@ impl BeamSearch {
         let mut running = Vec::with_capacity(self.beams);
         let mut next = Vec::with_capacity(self.beams);
         for (place, candidate) in best.into_iter().enumerate() {
-            let ends = last || candidate.token as u32 == self.rules.end;
+            let ends = last || self.rules.is_end(candidate.token as u32);
             if ends && place < self.beams {
                 let mut sequence = self.extended(candidate);
                 sequence.score /= self.penalty(length);
@@ -103,9 +103,9 @@ impl BeamSearch {
         next
     }
 
-    /// The 2 × beams best continuations, best first.
+    /// The best continuations, best first: so many that `beams` of them go on.
     fn candidates(&self, logits: &[f32]) -> Vec<Candidate> {
-        let wanted = 2 * self.beams;
+        let wanted = (1 + self.rules.ends.len()) * self.beams;
         let vocabulary = logits.len() / self.running.len();
         let mut best: Vec<Candidate> = Vec::with_capacity(wanted + 1);
         let mut scores = vec![0.0; vocabulary];
@@ -203,7 +203,11 @@ impl BeamSearch {
         let output_ids = self.rules.output(&best.tokens).to_vec();
         let finish_reason = if self.interrupted {
             FinishReason::Interrupted
-        } else if best.tokens.last() == Some(&self.rules.end) {
+        } else if best
+            .tokens
+            .last()
+            .is_some_and(|&last| self.rules.is_end(last))
+        {
             FinishReason::Stop
         } else {
             FinishReason::Length

@@ -123,9 +123,9 @@ pub(crate) enum Search {
 }
 
 impl Search {
-    /// `given`: start token and prefix; `row` tells the inputs of a batch apart.
-    pub(crate) fn new(given: &[u32], end: u32, decoding: &Decoding, row: u64) -> Self {
-        let rules = Rules::new(given.len(), end, decoding);
+    /// `given`: start token and prefix; `ends`: at least one; `row` tells the inputs of a batch apart.
+    pub(crate) fn new(given: &[u32], ends: Vec<u32>, decoding: &Decoding, row: u64) -> Self {
+        let rules = Rules::new(given.len(), ends, decoding);
         match decoding.strategy {
             Strategy::Beam {
                 beams,

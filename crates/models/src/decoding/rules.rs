@@ -5,7 +5,8 @@ use super::Decoding;
 pub(super) struct Rules {
     /// Length of start token and prefix together.
     given: usize,
-    pub(super) end: u32,
+    /// Tokens that end a text; the first of them is forced where no other may come.
+    pub(super) ends: Vec<u32>,
     pub(super) max_tokens: usize,
     min_tokens: usize,
     no_repeat_ngram: usize,
@@ -14,10 +15,10 @@ pub(super) struct Rules {
 }
 
 impl Rules {
-    pub(super) fn new(given: usize, end: u32, decoding: &Decoding) -> Self {
+    pub(super) fn new(given: usize, ends: Vec<u32>, decoding: &Decoding) -> Self {
         Self {
             given,
-            end,
+            ends,
             max_tokens: decoding.max_tokens,
             min_tokens: decoding.min_tokens,
             no_repeat_ngram: decoding.no_repeat_ngram,
@@ -35,9 +36,13 @@ impl Rules {
     pub(super) fn output<'a>(&self, sequence: &'a [u32]) -> &'a [u32] {
         let generated = &sequence[self.given..];
         match generated.split_last() {
-            Some((&last, before)) if last == self.end => before,
+            Some((&last, before)) if self.is_end(last) => before,
             _ => generated,
         }
+    }
+
+    pub(super) fn is_end(&self, token: u32) -> bool {
+        self.ends.contains(&token)
     }
 
     /// Whether [`Rules::apply`] changes nothing at any length.
@@ -66,7 +71,9 @@ impl Rules {
             }
         }
         if self.generated(sequence) < self.min_tokens {
-            scores[self.end as usize] = f32::NEG_INFINITY;
+            for &end in &self.ends {
+                scores[end as usize] = f32::NEG_INFINITY;
+            }
         }
     }
 
@@ -106,7 +113,7 @@ mod tests {
 
     fn scores_after(sequence: &[u32], decoding: &Decoding) -> Vec<f32> {
         let mut scores = vec![2.0, -2.0, 1.0, 0.0];
-        Rules::new(1, 1, decoding).apply(sequence, &mut scores);
+        Rules::new(1, vec![1], decoding).apply(sequence, &mut scores);
         scores
     }
 
@@ -162,5 +169,20 @@ mod tests {
         };
         assert_eq!(scores_after(&[0, 2], &decoding)[1], f32::NEG_INFINITY);
         assert_eq!(scores_after(&[0, 2, 2], &decoding)[1], -2.0);
+    }
+
+    #[test]
+    fn every_end_waits_and_is_left_out() {
+        let decoding = Decoding {
+            min_tokens: 1,
+            ..Decoding::default()
+        };
+        let rules = Rules::new(1, vec![1, 3], &decoding);
+        let mut scores = vec![2.0, -2.0, 1.0, 0.0];
+        rules.apply(&[0], &mut scores);
+        assert_eq!(scores, [2.0, f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY]);
+        assert_eq!(rules.output(&[0, 2, 3]), [2]);
+        assert_eq!(rules.output(&[0, 2, 1]), [2]);
+        assert_eq!(rules.output(&[0, 2, 0]), [2, 0]);
     }
 }

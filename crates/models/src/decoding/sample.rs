@@ -1,8 +1,6 @@
 use rand::{Rng, rngs::StdRng};
 
-/// Draws a token: scores are divided by the temperature, then cut to the `top_k` best, then to the
-/// fewest best that have the probability `top_p` together. `None` where every score is minus
-/// infinity.
+/// Draws a token of [`choices`]; `None` where every score is minus infinity.
 pub(super) fn draw(
     scores: &[f32],
     temperature: f32,
@@ -10,10 +8,24 @@ pub(super) fn draw(
     top_p: f32,
     random: &mut StdRng,
 ) -> Option<usize> {
-    let peak = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    if peak == f32::NEG_INFINITY {
-        return None;
+    let weighted = choices(scores, temperature, top_k, top_p);
+    let total: f64 = weighted.iter().map(|(weight, _)| weight).sum();
+    let mut left = random.random::<f64>() * total;
+    for &(weight, token) in &weighted {
+        left -= weight;
+        if left < 0.0 {
+            return Some(token);
+        }
     }
+    // Rounding can leave a crumb.
+    weighted.last().map(|(_, token)| *token)
+}
+
+/// The tokens that may be drawn, each with a weight in proportion to its probability: scores are
+/// divided by the temperature, then cut to the `top_k` best, then to the fewest best that have the
+/// probability `top_p` together.
+fn choices(scores: &[f32], temperature: f32, top_k: usize, top_p: f32) -> Vec<(f64, usize)> {
+    let peak = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut weighted: Vec<(f64, usize)> = scores
         .iter()
         .enumerate()
@@ -29,22 +41,14 @@ pub(super) fn draw(
     if top_p < 1.0 {
         keep_share(&mut weighted, f64::from(top_p));
     }
-    let total: f64 = weighted.iter().map(|(weight, _)| weight).sum();
-    let mut left = random.random::<f64>() * total;
-    for &(weight, token) in &weighted {
-        left -= weight;
-        if left < 0.0 {
-            return Some(token);
-        }
-    }
-    // Rounding can leave a crumb.
-    weighted.last().map(|(_, token)| *token)
+    weighted
 }
 
-/// Brings the `count` heaviest to the front, in order; among equals the smaller token first.
+/// Brings the `count` heaviest to the front, in order; among equals the larger token first, which
+/// is the one that the reference keeps.
 fn best_first(weighted: &mut [(f64, usize)], count: usize) {
     let order =
-        |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
+        |a: &(f64, usize), b: &(f64, usize)| b.0.total_cmp(&a.0).then_with(|| b.1.cmp(&a.1));
     if count < weighted.len() {
         weighted.select_nth_unstable_by(count, order);
     }
@@ -130,7 +134,45 @@ mod tests {
         let mut weighted: Vec<(f64, usize)> = (0..2000).map(|i| (1.0, i)).collect();
         keep_share(&mut weighted, 0.5);
         let kept: Vec<usize> = weighted.iter().map(|(_, token)| *token).collect();
-        assert_eq!(kept, (0..1000).collect::<Vec<_>>());
+        assert_eq!(kept, (1000..2000).rev().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn probabilities_are_those_of_transformers() {
+        let golden: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/golden/sampling.json")).unwrap();
+        let mut cases = 0;
+        for scores in golden["scores"].as_array().unwrap() {
+            let number = |value: &serde_json::Value| value.as_f64().unwrap() as f32;
+            let logits: Vec<f32> = scores["logits"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(number)
+                .collect();
+            for case in scores["cases"].as_array().unwrap() {
+                let top_k = case["top_k"].as_u64().unwrap() as usize;
+                let [temperature, top_p] = ["temperature", "top_p"].map(|key| number(&case[key]));
+                let mut found = choices(&logits, temperature, top_k, top_p);
+                found.sort_by_key(|(_, token)| *token);
+                let total: f64 = found.iter().map(|(weight, _)| weight).sum();
+                let tokens: Vec<u64> = found.iter().map(|(_, token)| *token as u64).collect();
+                let what = format!("temperature {temperature}, top_k {top_k}, top_p {top_p}");
+                assert_eq!(serde_json::json!(tokens), case["tokens"], "{what}");
+                for ((weight, token), expected) in
+                    found.iter().zip(case["probabilities"].as_array().unwrap())
+                {
+                    let expected = expected.as_f64().unwrap();
+                    assert!(
+                        (weight / total - expected).abs() <= 1e-5 * expected + 1e-8,
+                        "{what}, token {token}: {} {expected}",
+                        weight / total
+                    );
+                }
+                cases += 1;
+            }
+        }
+        assert!(cases > 20);
     }
 
     #[test]

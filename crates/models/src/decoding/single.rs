@@ -61,9 +61,9 @@ impl Single {
             self.choose(&scores)
         };
         // With every token forbidden, there is nothing left to say.
-        let token = token.unwrap_or(self.rules.end as usize);
+        let token = token.unwrap_or(self.rules.ends[0] as usize);
         self.sequence.push(token as u32);
-        if token as u32 == self.rules.end {
+        if self.rules.is_end(token as u32) {
             self.finish_reason = FinishReason::Stop;
             return Vec::new();
         }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     fn single(decoding: &Decoding) -> Single {
-        Single::new(&[0], Rules::new(1, 1, decoding), decoding, 0)
+        Single::new(&[0], Rules::new(1, vec![1], decoding), decoding, 0)
     }
 
     #[test]

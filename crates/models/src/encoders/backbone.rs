@@ -2,9 +2,9 @@ use rayon::prelude::*;
 
 use super::{
     attention::{Heads, RelativeBias, attend},
+    checkpoint::Checkpoint,
     config::{Family, Sizes},
     numbers::{self, Norm},
-    checkpoint::Checkpoint,
 };
 use crate::{Error, host::Matrix, t5::bidirectional_bucket};
 
@@ -57,7 +57,7 @@ impl Linear {
 }
 
 impl Backbone {
-    pub(super) fn new(sizes: Sizes, weights: Checkpoint<'_>) -> Result<Self, Error> {
+    pub(super) fn new(sizes: Sizes, weights: Checkpoint) -> Result<Self, Error> {
         if sizes.family == Family::T5 {
             Self::of_t5(sizes, &weights)
         } else {
@@ -223,7 +223,7 @@ const DISTILBERT: Names = Names {
 };
 
 impl Backbone {
-    fn of_bert(sizes: Sizes, weights: Checkpoint<'_>) -> Result<Self, Error> {
+    fn of_bert(sizes: Sizes, weights: Checkpoint) -> Result<Self, Error> {
         const WORDS: &str = "embeddings.word_embeddings.weight";
         let (names, prefixes) = match sizes.family {
             Family::Mpnet => (MPNET, ["", "mpnet."]),
@@ -283,7 +283,7 @@ impl Backbone {
         })
     }
 
-    fn of_t5(sizes: Sizes, weights: &Checkpoint<'_>) -> Result<Self, Error> {
+    fn of_t5(sizes: Sizes, weights: &Checkpoint) -> Result<Self, Error> {
         let (width, inner) = (sizes.width, sizes.inner);
         let name = ["shared.weight", "encoder.embed_tokens.weight"]
             .into_iter()
@@ -335,7 +335,7 @@ impl Backbone {
     }
 }
 
-fn relative_bias(weights: &Checkpoint<'_>, name: &str, sizes: &Sizes) -> Result<RelativeBias, Error> {
+fn relative_bias(weights: &Checkpoint, name: &str, sizes: &Sizes) -> Result<RelativeBias, Error> {
     let Sizes {
         heads,
         buckets,

@@ -1,39 +1,36 @@
 use std::path::Path;
 
-use safetensors::SafeTensors;
-
 use super::{backbone::Linear, numbers::Norm};
-use crate::{Error, WeightFormat, host::Matrix, parameters::read_floats};
+use crate::{Error, WeightFormat, Weights, host::Matrix};
 
-/// The tensors of one safetensors file. Whatever is wrong with one is told with the file's name.
-pub(super) struct Checkpoint<'a> {
-    tensors: SafeTensors<'a>,
-    file: &'a Path,
+/// The tensors of a transformer's folder.
+pub(super) struct Checkpoint {
+    weights: Weights,
     /// Stands before every name.
     prefix: &'static str,
     /// How weights are kept.
-    kept: WeightFormat,
+    format: WeightFormat,
 }
 
-impl<'a> Checkpoint<'a> {
-    pub(super) fn read(bytes: &'a [u8], file: &'a Path, kept: WeightFormat) -> Result<Self, Error> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|source| Error::Weights {
-            file: file.to_owned(),
-            source,
-        })?;
+impl Checkpoint {
+    pub(super) fn open(folder: &Path, format: WeightFormat) -> Result<Self, Error> {
         Ok(Self {
-            tensors,
-            file,
+            weights: Weights::open(folder)?,
             prefix: "",
-            kept,
+            format,
         })
+    }
+
+    /// Of all files, in hexadecimal digits.
+    pub(super) fn sha256(&self) -> Result<String, Error> {
+        self.weights.sha256()
     }
 
     /// Puts the first of the prefixes before every name with which this one is there.
     pub(super) fn with_prefix(self, prefixes: &[&'static str], name: &str) -> Self {
         let found = prefixes
             .iter()
-            .find(|prefix| self.tensors.tensor(&format!("{prefix}{name}")).is_ok());
+            .find(|prefix| self.weights.shape(&format!("{prefix}{name}")).is_some());
         Self {
             prefix: found.copied().unwrap_or_default(),
             ..self
@@ -41,27 +38,12 @@ impl<'a> Checkpoint<'a> {
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
-        self.tensors.tensor(&self.full(name)).is_ok()
+        self.weights.shape(&self.full(name)).is_some()
     }
 
     /// The numbers of a tensor of this shape.
     pub(super) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
-        let name = self.full(name);
-        let inside = |error| Error::InFile {
-            file: self.file.to_owned(),
-            source: Box::new(error),
-        };
-        let Ok(view) = self.tensors.tensor(&name) else {
-            return Err(inside(Error::MissingTensor { name }));
-        };
-        if view.shape() != shape {
-            return Err(inside(Error::Shape {
-                name,
-                found: view.shape().to_vec(),
-                expected: shape.to_vec(),
-            }));
-        }
-        read_floats(&name, &view).map_err(inside)
+        self.weights.values(&self.full(name), shape)
     }
 
     /// Layers `[out, in]`, each with its bias where they have one, as one.
@@ -80,7 +62,7 @@ impl<'a> Checkpoint<'a> {
             }
         }
         Ok(Linear {
-            weight: Matrix::new(weights, from, self.kept),
+            weight: Matrix::new(weights, from, self.format),
             bias: biased.then_some(bias),
         })
     }

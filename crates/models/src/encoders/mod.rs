@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use idiolect_core::{Encoder, EncoderError};
 use serde_json::Value;
 
-use crate::{Error, StaticEncoder, WeightFormat};
+use crate::{Error, StaticEncoder, WeightFormat, Weights};
 
 pub use transformer::{EncodedTokens, TransformerEncoder};
 
@@ -98,9 +98,8 @@ impl SentenceEncoder {
     /// # Errors
     /// What is wrong with `modules.json`.
     pub fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-        const OF_A_MODULE: [&str; 7] = [
+        const OF_A_MODULE: [&str; 6] = [
             "config.json",
-            "model.safetensors",
             "tokenizer.json",
             "tokenizer_config.json",
             "special_tokens_map.json",
@@ -119,6 +118,11 @@ impl SentenceEncoder {
         for inside in folders {
             let names = OF_A_MODULE.iter().chain(&load::LENGTHS);
             found.extend(names.map(|name| inside.join(name)));
+            // Pooling has no weights.
+            if let Ok(weights) = Weights::open(&folder.join(&inside)) {
+                let names = weights.files().filter_map(Path::file_name);
+                found.extend(names.map(|name| inside.join(name)));
+            }
         }
         found.retain(|file| folder.join(file).is_file());
         found.sort_unstable();

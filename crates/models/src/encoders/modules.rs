@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use super::{
     backbone::Linear,
-    numbers::{activate, normalize},
     checkpoint::Checkpoint,
+    numbers::{activate, normalize},
 };
 use crate::{Error, WeightFormat, folder, host::Activation};
 
@@ -281,10 +281,8 @@ fn dense(
         "SiLU" => Some(DenseActivation::Other(Activation::Silu)),
         _ => return Err(setting("activation_function", class.unwrap_or_default())),
     };
-    let bytes = folder::read(folder, "model.safetensors")?;
-    seen(&bytes);
-    let weights_file = folder.join("model.safetensors");
-    let weights = Checkpoint::read(&bytes, &weights_file, kept)?;
+    let weights = Checkpoint::open(folder, kept)?;
+    seen(weights.sha256()?.as_bytes());
     let shape = [config.out_features, config.in_features];
     *width = config.out_features;
     Ok(Module::Dense {

@@ -121,16 +121,13 @@ impl TransformerEncoder {
                 seen(name.as_bytes());
             }
         }
-        let bytes = folder::read(&inside, "model.safetensors")?;
-        let file = inside.join("model.safetensors");
-        let (backbone, ()) = rayon::join(
-            || Backbone::new(sizes, Checkpoint::read(&bytes, &file, weights)?),
-            || seen(&bytes),
-        );
+        let checkpoint = Checkpoint::open(&inside, weights)?;
+        seen(checkpoint.sha256()?.as_bytes());
+        let backbone = Backbone::new(sizes, checkpoint)?;
         let prompts = Prompts::read(folder)?;
         let prompt = prompts.usual()?;
         let mut encoder = Self {
-            backbone: backbone?,
+            backbone,
             modules,
             tokenizer,
             most_tokens,
@@ -293,11 +290,11 @@ fn read_tokenizer(
     let bytes = folder::read(folder, "tokenizer.json")?;
     let mut tokenizer = Tokenizer::of_file(&bytes, &file)?;
     if tokenizer.vocab_size() > sizes.vocabulary {
-        let source = Box::new(Error::Vocabulary {
+        let defect = Box::new(Error::Vocabulary {
             tokenizer: tokenizer.vocab_size(),
             model: sizes.vocabulary,
         });
-        return Err(Error::InFile { file, source });
+        return Err(Error::InFile { file, defect });
     }
     if settings.do_lower_case {
         tokenizer.lower_case()?;

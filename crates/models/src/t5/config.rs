@@ -1,15 +1,15 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 pub use crate::host::Activation;
 
-/// `config.json` of a T5 in the Hugging Face layout (T5 1.0, 1.1, Flan, mT5). Keys that are not
-/// listed are ignored.
+/// `config.json` of a T5 in the Hugging Face layout (T5 1.0, 1.1, Flan, mT5, ByT5, UMT5). Keys that
+/// are not listed are ignored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Config {
-    /// `["T5ForConditionalGeneration"]` or `["MT5ForConditionalGeneration"]`.
+    /// For example `["T5ForConditionalGeneration"]`.
     #[serde(default = "architectures")]
     pub architectures: Vec<String>,
-    /// `t5` or `mt5`.
+    /// `t5`, `mt5` or `umt5`.
     #[serde(default = "model_type")]
     pub model_type: String,
     /// Rows of the embedding.
@@ -55,9 +55,12 @@ pub struct Config {
     /// Fills batches.
     #[serde(default)]
     pub pad_token_id: u32,
-    /// Ends a text.
-    #[serde(default = "eos")]
+    /// Ends a text, and is put at the end of inputs and targets.
+    #[serde(default = "eos", deserialize_with = "first")]
     pub eos_token_id: u32,
+    /// What ends a text that is written, where the folder names several tokens or another one.
+    #[serde(skip)]
+    pub end_token_ids: Vec<u32>,
     /// Longest input in tokens that the model was trained on.
     #[serde(default = "positions")]
     pub n_positions: usize,
@@ -100,6 +103,29 @@ fn positions() -> usize {
     512
 }
 
+/// A number, or the first of several.
+fn first<'de, D: Deserializer<'de>>(value: D) -> Result<u32, D::Error> {
+    let first = Ids::deserialize(value)?.all().first().copied();
+    first.ok_or_else(|| D::Error::custom("a list of end tokens is empty"))
+}
+
+/// Token ids where a folder may name one or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Ids {
+    One(u32),
+    Several(Vec<u32>),
+}
+
+impl Ids {
+    pub(crate) fn all(self) -> Vec<u32> {
+        match self {
+            Self::One(id) => vec![id],
+            Self::Several(ids) => ids,
+        }
+    }
+}
+
 /// The nonlinearity of the feed-forward layers, and whether a second projection gates it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FeedForward {
@@ -118,6 +144,20 @@ impl Config {
     /// Width of all heads together.
     pub fn inner(&self) -> usize {
         self.num_heads * self.d_kv
+    }
+
+    /// Every token that ends a text that is written.
+    pub fn end_tokens(&self) -> Vec<u32> {
+        if self.end_token_ids.is_empty() {
+            vec![self.eos_token_id]
+        } else {
+            self.end_token_ids.clone()
+        }
+    }
+
+    /// Whether every layer has a position bias of its own, rather than the first one's.
+    pub fn biases_every_layer(&self) -> bool {
+        self.model_type == "umt5"
     }
 
     /// Whether decoder outputs are scaled by d_model^-½. An mT5 never does, though its config may
@@ -152,6 +192,8 @@ impl Config {
     /// What makes the sizes unusable, in words; `None` if they can be built.
     pub(crate) fn defect(&self) -> Option<&'static str> {
         const LARGEST: usize = 1 << 20;
+        const DEEPEST: usize = 1 << 10;
+        const MOST: u64 = 1 << 38;
         let sizes = [
             self.vocab_size,
             self.d_model,
@@ -163,6 +205,10 @@ impl Config {
         ];
         if sizes.iter().any(|&size| size == 0 || size > LARGEST) {
             Some("a size is zero or beyond a million")
+        } else if self.num_layers > DEEPEST || self.decoder_layers() > DEEPEST {
+            Some("there are more than a thousand layers")
+        } else if self.count().is_none_or(|count| count > MOST) {
+            Some("there are more than 270 thousand million weights")
         } else if !(self.layer_norm_epsilon.is_finite() && self.layer_norm_epsilon > 0.0) {
             Some("layer_norm_epsilon is not above zero")
         } else if self.feed_forward().is_none() {
@@ -180,11 +226,30 @@ impl Config {
             self.eos_token_id,
         ]
         .iter()
+        .chain(&self.end_token_ids)
         .any(|&id| id as usize >= self.vocab_size)
         {
             Some("a special token lies beyond the vocabulary")
         } else {
             None
         }
+    }
+
+    /// Weights of all matrices; `None` where the number is beyond all measure.
+    fn count(&self) -> Option<u64> {
+        let product = |sizes: [usize; 3]| {
+            sizes
+                .iter()
+                .try_fold(1_u64, |product, &size| product.checked_mul(size as u64))
+        };
+        let inner = self.num_heads.checked_mul(self.d_kv)?;
+        let layers = self.num_layers.checked_add(self.decoder_layers())?;
+        [
+            product([2, self.vocab_size, self.d_model])?,
+            product([layers.checked_mul(8)?, inner, self.d_model])?,
+            product([layers.checked_mul(3)?, self.d_ff, self.d_model])?,
+        ]
+        .iter()
+        .try_fold(0_u64, |sum, &part| sum.checked_add(part))
     }
 }

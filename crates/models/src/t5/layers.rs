@@ -185,6 +185,7 @@ impl FeedForwardLayer {
         let projected = linear(x.clone(), &self.wi);
         let mut hidden = match self.activation {
             Activation::Relu => activation::relu(projected),
+            Activation::Gelu => activation::gelu(projected),
             Activation::GeluTanh => gelu_tanh(projected),
             Activation::Silu => activation::silu(projected),
         };

@@ -9,18 +9,21 @@ mod config;
 mod host;
 mod init;
 mod layers;
+mod layout;
 mod loss;
 mod position;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 pub use cache::Cache;
+pub(crate) use config::Ids;
 pub use config::{Activation, Config, FeedForward};
 pub(crate) use host::{HostCache, HostT5};
 pub use init::random_parameters;
 use layers::{Attention, FeedForwardLayer, Norm, Training, dropout, linear};
+pub(crate) use layout::layout;
 pub use loss::Targets;
-use position::PositionBias;
+use position::PositionBiases;
 pub(crate) use position::bidirectional_bucket;
 
 use crate::{Error, Parameters};
@@ -32,10 +35,10 @@ pub struct T5 {
     shared: Tensor<2>,
     head: Tensor<2>,
     encoder: Vec<EncoderBlock>,
-    encoder_bias: PositionBias,
+    encoder_biases: PositionBiases,
     encoder_norm: Norm,
     decoder: Vec<DecoderBlock>,
-    decoder_bias: PositionBias,
+    decoder_biases: PositionBiases,
     decoder_norm: Norm,
 }
 
@@ -125,10 +128,15 @@ impl T5 {
             shared,
             head,
             encoder,
-            encoder_bias: PositionBias::new(config, parameters, "encoder")?,
+            encoder_biases: PositionBiases::new(config, parameters, "encoder", config.num_layers)?,
             encoder_norm: Norm::new(config, parameters, "encoder.final_layer_norm")?,
             decoder,
-            decoder_bias: PositionBias::new(config, parameters, "decoder")?,
+            decoder_biases: PositionBiases::new(
+                config,
+                parameters,
+                "decoder",
+                config.decoder_layers(),
+            )?,
             decoder_norm: Norm::new(config, parameters, "decoder.final_layer_norm")?,
         })
     }
@@ -150,13 +158,15 @@ impl T5 {
 
     fn encode_with(&self, input: &Batch, training: Training) -> Tensor<3> {
         let width = input.ids.dims()[1];
-        let bias = self.encoder_bias.encoder(width) + input.mask.clone();
+        let biases: Vec<Tensor<4>> = (self.encoder_biases.encoder(width).into_iter())
+            .map(|bias| bias + input.mask.clone())
+            .collect();
         let mut x = dropout(self.embed(input.ids.clone()), training);
-        for block in &self.encoder {
+        for (block, bias) in self.encoder.iter().zip(biases.iter().cycle()) {
             let states = block.attention_norm.forward(x.clone());
             let attended = block
                 .attention
-                .forward(states.clone(), states, &bias, training);
+                .forward(states.clone(), states, bias, training);
             x = x + dropout(attended, training);
             let states = block.feed_forward_norm.forward(x.clone());
             x = x + dropout(block.feed_forward.forward(states, training), training);
@@ -180,13 +190,13 @@ impl T5 {
     ) -> Tensor<3> {
         let states = self.encode_with(input, training);
         let width = decoder_input.dims()[1];
-        let bias = self.decoder_bias.decoder(width);
+        let biases = self.decoder_biases.decoder(width);
         let mut x = dropout(self.embed(decoder_input.clone()), training);
-        for block in &self.decoder {
+        for (block, bias) in self.decoder.iter().zip(biases.iter().cycle()) {
             let normed = block.attention_norm.forward(x.clone());
             let attended = block
                 .attention
-                .forward(normed.clone(), normed, &bias, training);
+                .forward(normed.clone(), normed, bias, training);
             x = x + dropout(attended, training);
             let normed = block.cross_norm.forward(x.clone());
             let attended = block
@@ -224,13 +234,14 @@ impl T5 {
     pub fn step(&self, tokens: Tensor<2, Int>, cache: &mut Cache) -> Tensor<2> {
         let [rows, n] = tokens.dims();
         let past = cache.length();
-        let bias = self.decoder_bias.decoder_from(past, past + n);
+        let biases = self.decoder_biases.decoder_from(past, past + n);
         let mut x = self.embed(tokens);
-        for (i, block) in self.decoder.iter().enumerate() {
+        let layers = self.decoder.iter().zip(biases.iter().cycle());
+        for (i, (block, bias)) in layers.enumerate() {
             let normed = block.attention_norm.forward(x.clone());
             let (keys, values) = block.attention.keys_and_values(normed.clone());
             let (keys, values) = cache.extend(i, keys, values);
-            x = x + block.attention.attend(normed, keys, values, &bias);
+            x = x + block.attention.attend(normed, keys, values, bias);
             let normed = block.cross_norm.forward(x.clone());
             let (keys, values) = cache.cross(i);
             x = x + block.cross.attend(normed, keys, values, cache.mask());

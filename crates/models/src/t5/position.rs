@@ -3,9 +3,51 @@ use burn::tensor::{Int, Tensor, TensorData};
 use super::Config;
 use crate::{Error, Parameters};
 
-/// The relative position bias of one stack, shared by its layers.
+/// The relative position biases of one stack: one that all its layers share, or, in a UMT5, one a
+/// layer.
 #[derive(Debug, Clone)]
-pub(super) struct PositionBias {
+pub(super) struct PositionBiases(Vec<PositionBias>);
+
+impl PositionBiases {
+    pub(super) fn new(
+        config: &Config,
+        parameters: &Parameters,
+        stack: &str,
+        layers: usize,
+    ) -> Result<Self, Error> {
+        let own = if config.biases_every_layer() {
+            layers
+        } else {
+            1
+        };
+        (0..own)
+            .map(|layer| PositionBias::new(config, parameters, stack, layer))
+            .collect::<Result<_, _>>()
+            .map(Self)
+    }
+
+    /// Both directions: one a layer, or one for all layers, as are all that follow.
+    pub(super) fn encoder(&self, width: usize) -> Vec<Tensor<4>> {
+        self.0.iter().map(|bias| bias.encoder(width)).collect()
+    }
+
+    /// Later keys masked.
+    pub(super) fn decoder(&self, width: usize) -> Vec<Tensor<4>> {
+        self.decoder_from(0, width)
+    }
+
+    /// The rows of queries `past..width` of the decoder's biases.
+    pub(super) fn decoder_from(&self, past: usize, width: usize) -> Vec<Tensor<4>> {
+        self.0
+            .iter()
+            .map(|bias| bias.decoder_from(past, width))
+            .collect()
+    }
+}
+
+/// One relative position bias.
+#[derive(Debug, Clone)]
+struct PositionBias {
     /// `[buckets, heads]`.
     weight: Tensor<2>,
     buckets: usize,
@@ -13,12 +55,14 @@ pub(super) struct PositionBias {
 }
 
 impl PositionBias {
-    pub(super) fn new(
+    fn new(
         config: &Config,
         parameters: &Parameters,
         stack: &str,
+        layer: usize,
     ) -> Result<Self, Error> {
-        let name = format!("{stack}.block.0.layer.0.SelfAttention.relative_attention_bias.weight");
+        let name =
+            format!("{stack}.block.{layer}.layer.0.SelfAttention.relative_attention_bias.weight");
         Ok(Self {
             weight: parameters.matrix(
                 &name,
@@ -30,19 +74,14 @@ impl PositionBias {
     }
 
     /// `[1, heads, width, width]`, both directions.
-    pub(super) fn encoder(&self, width: usize) -> Tensor<4> {
+    fn encoder(&self, width: usize) -> Tensor<4> {
         self.bias(0..width, width, |key, query| {
             bidirectional_bucket(key as i64 - query as i64, self.buckets, self.max_distance)
         })
     }
 
-    /// `[1, heads, width, width]`, later keys masked.
-    pub(super) fn decoder(&self, width: usize) -> Tensor<4> {
-        self.decoder_from(0, width)
-    }
-
-    /// The rows of queries `past..width` of the decoder's bias: `[1, heads, width - past, width]`.
-    pub(super) fn decoder_from(&self, past: usize, width: usize) -> Tensor<4> {
+    /// `[1, heads, width - past, width]`.
+    fn decoder_from(&self, past: usize, width: usize) -> Tensor<4> {
         let bias = self.bias(past..width, width, |key, query| {
             causal_bucket(query.saturating_sub(key), self.buckets, self.max_distance)
         });

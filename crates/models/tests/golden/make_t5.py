@@ -26,6 +26,9 @@ FOLDERS = {
     "mt5": (4, dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False, model_type="mt5", d_kv=12, num_heads=2)),
     "deep-encoder": (2, dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False, num_layers=4, num_decoder_layers=1,
                              d_ff=48, vocab_size=96)),
+    "umt5": (5, dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False, model_type="umt5", d_kv=12, num_heads=2, d_ff=48)),
+    "byt5": (6, dict(feed_forward_proj="gated-gelu", tie_word_embeddings=False, num_layers=12, num_decoder_layers=4, d_model=16, d_kv=6,
+                     num_heads=2, d_ff=16, vocab_size=384)),
 }
 
 
@@ -33,7 +36,7 @@ def config_of(sizes):
     """Every key that a published T5 folder carries and that changes the numbers."""
     base = dict(model_type="t5", d_model=32, d_kv=8, num_heads=4, d_ff=64, num_layers=2, num_decoder_layers=2, vocab_size=128)
     config = base | sizes
-    kind = "MT5" if config["model_type"] == "mt5" else "T5"
+    kind = config["model_type"].upper()
     return dict(architectures=[f"{kind}ForConditionalGeneration"], **config, relative_attention_num_buckets=32,
                 relative_attention_max_distance=128, layer_norm_epsilon=1e-6, dropout_rate=0.1, is_encoder_decoder=True,
                 use_cache=True, pad_token_id=0, eos_token_id=1, decoder_start_token_id=0, torch_dtype="float32")
@@ -68,7 +71,7 @@ def weights_of(config, seed):
             for i, part in enumerate(parts):
                 attention(f"{at}.{i}.{part}")
                 normal(f"{at}.{i}.layer_norm", width, 0.2, mean=1.0)
-            if block == 0:
+            if block == 0 or config["model_type"] == "umt5":
                 normal(f"{at}.0.SelfAttention.relative_attention_bias", (config["relative_attention_num_buckets"], config["num_heads"]), 1.0)
             for part in ["wi_0", "wi_1"] if gated else ["wi"]:
                 normal(f"{at}.{len(parts)}.DenseReluDense.{part}", (config["d_ff"], width), width**-0.5)
@@ -86,6 +89,8 @@ def open_folder(folder, dtype=torch.float32):
     config = json.loads((folder / "config.json").read_text())
     tied = model.lm_head.weight.data_ptr() == model.shared.weight.data_ptr()
     assert tied == config["tie_word_embeddings"], "transformers tied the head differently"
+    if config["model_type"] == "umt5":  # transformers 5 would scale the outputs of an untied one too: see README.md
+        model.config.tie_word_embeddings = tied
     return model
 
 

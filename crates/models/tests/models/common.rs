@@ -5,8 +5,15 @@ use std::path::PathBuf;
 use idiolect_models::{Device, Seq2Seq, Stored, T5, device};
 use serde_json::Value;
 
-pub(crate) const T5_FOLDERS: [&str; 5] =
-    ["t5-v1.1", "t5-v1.0", "tied-gated", "mt5", "deep-encoder"];
+pub(crate) const T5_FOLDERS: [&str; 7] = [
+    "t5-v1.1",
+    "t5-v1.0",
+    "tied-gated",
+    "mt5",
+    "deep-encoder",
+    "umt5",
+    "byt5",
+];
 
 pub(crate) fn folder(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -2,10 +2,12 @@
 
 use std::ops::ControlFlow;
 
-use crate::common::{T5_FOLDERS, cpu, floats, folder, golden, id_rows, ids, model, near, network};
+use crate::common::{
+    T5_FOLDERS, cpu, floats, folder, golden, id_rows, ids, json, model, near, network,
+};
 use idiolect_core::FinishReason;
 use idiolect_models::{
-    Decoding, EarlyStopping, Generated, Parameters, Precision, Seq2Seq, Strategy,
+    Decoding, EarlyStopping, Generated, Parameters, Precision, Seq2Seq, Stored, Strategy,
     folder::read_config, save,
 };
 use serde_json::Value;
@@ -60,9 +62,14 @@ fn settings(golden: &Value) -> Vec<(&String, &Value, Vec<u32>, Decoding)> {
 
 #[track_caller]
 fn matches(found: &Generated, setting: &Value, row: usize, what: &str) {
+    ends_or_not(found, setting, row, &[1], what);
+}
+
+#[track_caller]
+fn ends_or_not(found: &Generated, setting: &Value, row: usize, ends: &[u32], what: &str) {
     let expected = ids(&setting["ids"][row]);
     let (reason, expected) = match expected.split_last() {
-        Some((1, before)) => (FinishReason::Stop, before),
+        Some((last, before)) if ends.contains(last) => (FinishReason::Stop, before),
         _ => (FinishReason::Length, expected.as_slice()),
     };
     assert_eq!(found.output_ids, expected, "{what}");
@@ -200,6 +207,68 @@ fn a_padded_batch_whose_rows_end_at_different_times() {
                     let what = format!("{name} {way}, {setting_name}, row {row} of a batch");
                     matches(found, setting, row, &what);
                 }
+            }
+        }
+    }
+}
+
+/// What one entry of decoding.json asks for, and of which model.
+fn asked(model: &Seq2Seq, setting: &Value) -> (Seq2Seq, Decoding) {
+    let number = |key: &str| setting[key].as_u64().map(|number| number as usize);
+    let float = |key: &str| setting[key].as_f64().map(|number| number as f32);
+    let early_stopping = match &setting["early_stopping"] {
+        Value::Bool(true) => EarlyStopping::True,
+        Value::String(word) if word == "never" => EarlyStopping::Never,
+        _ => EarlyStopping::False,
+    };
+    let decoding = Decoding {
+        strategy: match number("num_beams") {
+            Some(beams) => Strategy::Beam {
+                beams,
+                length_penalty: float("length_penalty").unwrap_or(1.0),
+                early_stopping,
+            },
+            None => Strategy::Greedy,
+        },
+        max_tokens: number("max_new_tokens").unwrap(),
+        // `min_length` counts the start token.
+        min_tokens: number("min_new_tokens").unwrap_or(number("min_length").map_or(0, |n| n - 1)),
+        no_repeat_ngram: number("no_repeat_ngram_size").unwrap_or(0),
+        repetition_penalty: float("repetition_penalty").unwrap_or(1.0),
+        ..Decoding::default()
+    };
+    let Some(ends) = setting.get("eos_token_id").map(ids) else {
+        return (model.clone(), decoding);
+    };
+    let mut config = model.config().clone();
+    config.end_token_ids = ends;
+    let weights = parameters(model.name());
+    let model = Seq2Seq::of_parameters(&config, &weights, None, "ends", &cpu()).unwrap();
+    (model, decoding)
+}
+
+fn parameters(name: &str) -> Parameters {
+    Stored::load(&folder(name))
+        .unwrap()
+        .parameters(&cpu())
+        .unwrap()
+}
+
+#[test]
+fn long_texts_several_ends_least_lengths_and_all_rules_at_once() {
+    for name in T5_FOLDERS {
+        let (model, golden) = (model(name), json(&format!("{name}/decoding.json")));
+        let inputs = id_rows(&golden["input_ids"]);
+        for setting in golden["settings"].as_array().unwrap() {
+            let (model, decoding) = asked(&model, setting);
+            let ends = model.config().end_tokens();
+            let together = model.generate_batch(&inputs, &decoding).unwrap();
+            for (row, input) in inputs.iter().enumerate() {
+                let what = format!("{name}, {decoding:?}, {ends:?}, row {row}");
+                let alone = generate(&model, input, &[], &decoding);
+                assert_eq!(alone.output_ids, together[row].output_ids, "{what}");
+                ends_or_not(&alone, setting, row, &ends, &what);
+                ends_or_not(&together[row], setting, row, &ends, &what);
             }
         }
     }

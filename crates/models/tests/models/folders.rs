@@ -31,6 +31,14 @@ fn sound() -> (TempDir, Parameters) {
     (temporary, made)
 }
 
+fn weights_of(folder: &TempDir) -> String {
+    folder
+        .path()
+        .join("model.safetensors")
+        .display()
+        .to_string()
+}
+
 fn refused(folder: &Path) -> Error {
     Seq2Seq::load(folder, &cpu()).unwrap_err()
 }
@@ -143,7 +151,10 @@ fn a_missing_tensor() {
     );
     save(temporary.path(), &tiny(), &kept, Precision::F32, None).unwrap();
     let error = refused(temporary.path());
-    assert_eq!(error.to_string(), format!("tensor `{name}` is missing"));
+    assert_eq!(
+        error.to_string(),
+        format!("{}: tensor `{name}` is missing", weights_of(&temporary))
+    );
     assert!(error.hint().is_some());
 }
 
@@ -159,7 +170,10 @@ fn a_tensor_of_another_shape() {
     save(temporary.path(), &tiny(), &made, Precision::F32, None).unwrap();
     assert_eq!(
         refused(temporary.path()).to_string(),
-        format!("tensor `{name}` has shape [12, 8], expected [8, 12]")
+        format!(
+            "{}: tensor `{name}` has shape [12, 8], expected [8, 12]",
+            weights_of(&temporary)
+        )
     );
 }
 
@@ -175,7 +189,10 @@ fn a_number_that_is_none() {
         save(temporary.path(), &tiny(), &made, Precision::F32, None).unwrap();
         assert_eq!(
             refused(temporary.path()).to_string(),
-            format!("tensor `{name}` holds a value that is not a finite number")
+            format!(
+                "{}: tensor `{name}` holds a value that is not a finite number",
+                weights_of(&temporary)
+            )
         );
     }
 }
@@ -223,17 +240,25 @@ fn configs_that_cannot_be_built() {
         fs_err::write(&file, serde_json::to_vec(&changed).unwrap()).unwrap();
         refused(temporary.path())
     };
+    let error = with("model_type", "longt5".into());
+    assert!(
+        error.to_string().contains("describes a `longt5`"),
+        "{error}"
+    );
     let error = with("model_type", "bart".into());
     assert!(
         error
             .to_string()
-            .ends_with("describes a `bart`, not t5 or mt5"),
+            .ends_with("describes a `bart`, not t5, mt5 or umt5"),
         "{error}"
     );
     assert!(error.hint().is_some());
     for (key, value) in [
         ("num_heads", 0.into()),
         ("d_ff", (1_u64 << 40).into()),
+        ("num_layers", (1_u64 << 20).into()),
+        ("num_decoder_layers", (1_u64 << 20).into()),
+        ("eos_token_id", serde_json::json!([1, 40])),
         ("feed_forward_proj", "swish".into()),
         ("eos_token_id", 40.into()),
         ("relative_attention_num_buckets", 1.into()),
@@ -245,6 +270,7 @@ fn configs_that_cannot_be_built() {
     for (key, value) in [
         ("d_model", serde_json::Value::Null),
         ("vocab_size", (-1).into()),
+        ("eos_token_id", serde_json::json!([])),
     ] {
         let error = with(key, value);
         assert!(matches!(error, Error::Json { .. }), "{key}: {error}");
@@ -267,7 +293,10 @@ fn a_tokenizer_with_more_pieces_than_the_model() {
     .unwrap();
     assert_eq!(
         refused(temporary.path()).to_string(),
-        "the tokenizer has 465 pieces, the model 40"
+        format!(
+            "{}: the tokenizer has 465 pieces, the model 40",
+            temporary.path().join("tokenizer.json").display()
+        )
     );
     fs_err::write(temporary.path().join("tokenizer.json"), "{}").unwrap();
     assert!(matches!(
@@ -294,4 +323,85 @@ fn builds_without_a_builtin_model_say_so() {
     let without = cfg!(not(feature = "builtin"));
     assert_eq!(Seq2Seq::open("builtin", &cpu()).is_err(), without);
     assert_eq!(StaticEncoder::open("builtin").is_err(), without);
+}
+
+#[test]
+fn sizes_that_are_claimed_are_not_made_room_for() {
+    let (temporary, _) = sound();
+    let file = temporary.path().join("config.json");
+    let mut claimed: serde_json::Value =
+        serde_json::from_slice(&fs_err::read(&file).unwrap()).unwrap();
+    for (key, size) in [
+        ("d_ff", 1 << 20),
+        ("d_model", 1 << 20),
+        ("vocab_size", 1 << 20),
+    ] {
+        claimed[key] = size.into();
+        fs_err::write(&file, claimed.to_string()).unwrap();
+        let error = refused(temporary.path());
+        assert!(
+            matches!(error, Error::InFile { .. } | Error::Config { .. }),
+            "{key}: {error}"
+        );
+    }
+    for key in ["num_heads", "d_kv"] {
+        claimed[key] = (1 << 20).into();
+    }
+    fs_err::write(&file, claimed.to_string()).unwrap();
+    assert!(matches!(refused(temporary.path()), Error::Config { .. }));
+}
+
+#[test]
+fn ends_and_nulls_of_a_config() {
+    let (temporary, made) = sound();
+    let write = |name: &str, value: serde_json::Value| {
+        fs_err::write(temporary.path().join(name), value.to_string()).unwrap();
+    };
+    let mut config = serde_json::to_value(tiny()).unwrap();
+    for key in [
+        "pad_token_id",
+        "n_positions",
+        "decoder_start_token_id",
+        "scale_decoder_outputs",
+    ] {
+        config[key] = serde_json::Value::Null;
+    }
+    config["eos_token_id"] = serde_json::json!([1, 7, 9]);
+    write("config.json", config.clone());
+    let found = read_config(temporary.path()).unwrap();
+    assert_eq!((found.pad_token_id, found.n_positions), (0, 512));
+    assert_eq!(found.end_tokens(), [1, 7, 9]);
+    // Saved, they are all there again.
+    save(temporary.path(), &found, &made, Precision::F32, None).unwrap();
+    assert_eq!(
+        read_config(temporary.path()).unwrap().end_tokens(),
+        [1, 7, 9]
+    );
+    write(
+        "generation_config.json",
+        serde_json::json!({"eos_token_id": [5, 9]}),
+    );
+    let found = read_config(temporary.path()).unwrap();
+    assert_eq!((found.end_tokens(), found.eos_token_id), (vec![5, 9], 1));
+    write("config.json", config.clone());
+    write(
+        "generation_config.json",
+        serde_json::json!({"eos_token_id": null}),
+    );
+    assert_eq!(
+        read_config(temporary.path()).unwrap().end_tokens(),
+        [1, 7, 9]
+    );
+    config["eos_token_id"] = serde_json::Value::Null;
+    write("config.json", config);
+    assert_eq!(read_config(temporary.path()).unwrap().end_tokens(), [1]);
+    write(
+        "generation_config.json",
+        serde_json::json!({"eos_token_id": 40}),
+    );
+    let error = read_config(temporary.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("generation_config.json cannot be built"),
+        "{error}"
+    );
 }

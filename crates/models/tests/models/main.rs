@@ -6,6 +6,7 @@ mod common;
 mod decoding;
 mod encoders;
 mod folders;
+mod formats;
 mod lora;
 mod network;
 mod static_vectors;

@@ -1,9 +1,10 @@
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use idiolect_core::{Encoder as _, ModelIdentity};
-use idiolect_models::{Config, EncoderFacts, SentenceEncoder, Seq2Seq};
+use idiolect_models::{Config, EncoderFacts, SentenceEncoder, Seq2Seq, Stored, WeightFormat};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -228,11 +229,11 @@ pub(super) fn show(arguments: &ShowArguments, context: &mut Context) -> anyhow::
     Ok(Status::Done)
 }
 
-/// The files that make a model folder.
+/// The files that make a model folder, beside those of its weights.
 const FILES: [&str; 8] = [
     "config.json",
-    "model.safetensors",
     "tokenizer.json",
+    "spiece.model",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "generation_config.json",
@@ -264,8 +265,11 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
         SentenceEncoder::load(folder)?;
         SentenceEncoder::files(folder)?
     } else {
-        Seq2Seq::load(folder, &context.settings.device()?)?;
-        FILES.iter().map(PathBuf::from).collect()
+        let stored = Stored::load(folder)?;
+        Seq2Seq::of_stored(&stored, &context.settings.device()?, WeightFormat::F32)?;
+        let names = stored.weights().files().filter_map(Path::file_name);
+        let others = FILES.iter().map(OsStr::new);
+        names.chain(others).map(PathBuf::from).collect()
     };
     let models = models_folder()?;
     let place = models.join(&name);

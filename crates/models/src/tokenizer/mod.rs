@@ -1,5 +1,14 @@
+//! From text to ids and back: every `tokenizer.json`; a SentencePiece model as T5 uses it, and the
+//! bytes of a ByT5, both made into the same form.
+
+mod bytes;
+mod charsmap;
+mod sentencepiece;
+mod source;
+
 use std::{
     collections::HashMap,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{PoisonError, RwLock},
 };
@@ -11,6 +20,7 @@ use tokenizers::{
 };
 
 use crate::Error;
+pub(crate) use source::TokenizerSource;
 
 /// A tokenizer in the Hugging Face format.
 #[derive(Debug)]
@@ -18,6 +28,8 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// Where the way from text to pieces is a simple one that is known here.
     words: Option<Words>,
+    /// Whether every byte of a text is a token.
+    bytes: bool,
 }
 
 /// Splits text as the built-in model's tokenizer does, and remembers the ids of words seen before:
@@ -65,11 +77,28 @@ impl Tokenizer {
     /// # Errors
     /// [`Error::Tokenizer`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, Error> {
-        let mut inner = tokenizers::Tokenizer::from_bytes(bytes).map_err(Error::Tokenizer)?;
+        charsmap::check(bytes)?;
+        let mut inner = guarded(|| tokenizers::Tokenizer::from_bytes(bytes))?;
         inner.with_truncation(None).map_err(Error::Tokenizer)?;
         inner.with_padding(None);
-        let words = Words::of(&inner);
-        Ok(Self { inner, words })
+        Ok(Self::of_inner(inner))
+    }
+
+    /// Reads the bytes of a SentencePiece model (`spiece.model`) as T5 uses it, with so many
+    /// `<extra_id_N>` behind its pieces; `file` only names it.
+    ///
+    /// # Errors
+    /// [`Error::SentencePiece`], [`Error::TokenizerFile`].
+    pub fn from_sentencepiece(bytes: &[u8], extra_ids: usize, file: &Path) -> Result<Self, Error> {
+        Self::of_file(&sentencepiece::convert(bytes, extra_ids, file)?, file)
+    }
+
+    fn of_inner(inner: tokenizers::Tokenizer) -> Self {
+        Self {
+            words: Words::of(&inner),
+            bytes: bytes::is_of_bytes(&inner),
+            inner,
+        }
     }
 
     /// Ids of a text, without special tokens. A text that cannot be tokenized has none.
@@ -78,13 +107,14 @@ impl Tokenizer {
             Some(words) if !words.added.iter().any(|token| text.contains(token)) => {
                 words.encode(text, self.inner.get_model())
             }
+            // Added tokens begin with this.
+            None if self.bytes && !text.contains('<') => bytes::encode(text),
             _ => self.encode_whole(text),
         }
     }
 
     fn encode_whole(&self, text: &str) -> Vec<u32> {
-        self.inner
-            .encode_fast(text, false)
+        guarded(|| self.inner.encode_fast(text, false))
             .map(|encoding| encoding.get_ids().to_vec())
             .unwrap_or_default()
     }
@@ -126,7 +156,10 @@ impl Tokenizer {
 
     /// Text of ids, special tokens left out.
     pub fn decode(&self, ids: &[u32]) -> String {
-        self.inner.decode(ids, true).unwrap_or_default()
+        if self.bytes {
+            return bytes::decode(ids);
+        }
+        guarded(|| self.inner.decode(ids, true)).unwrap_or_default()
     }
 
     /// How many ids it can make, added tokens included.
@@ -150,13 +183,17 @@ impl Tokenizer {
     }
 }
 
+/// Some files that nobody writes but to do harm make the library panic; they are refused like others.
+fn guarded<T>(work: impl FnOnce() -> tokenizers::Result<T>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err("its parts do not fit together".into()))
+        .map_err(Error::Tokenizer)
+}
+
 /// Begins with nothing remembered.
 impl Clone for Tokenizer {
     fn clone(&self) -> Self {
-        Self {
-            inner: self.inner.clone(),
-            words: Words::of(&self.inner),
-        }
+        Self::of_inner(self.inner.clone())
     }
 }
 
@@ -295,6 +332,15 @@ mod tests {
     fn golden(folder: &str) -> Tokenizer {
         let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
         Tokenizer::load(&golden.join(folder).join("tokenizer.json")).unwrap()
+    }
+
+    #[test]
+    fn files_that_make_the_library_panic_are_refused() {
+        let whole = r#"{"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}"#;
+        assert!(Tokenizer::from_bytes(whole.as_bytes()).is_ok());
+        let broken = whole.replace(r#""model""#, r#""decoder": 5, "model""#);
+        let refused = Tokenizer::from_bytes(broken.as_bytes());
+        assert!(matches!(refused, Err(Error::Tokenizer(_))));
     }
 
     #[test]
