@@ -5,6 +5,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use crate::{
     Batch, Decoding, Error, Generated, Seq2Seq, T5,
     decoding::{Next, Search},
+    host::among_threads,
     seq2seq::{Network, check},
     t5::{Cache, HostCache, HostT5},
 };
@@ -197,15 +198,17 @@ impl Steps<'_> {
         match self {
             Self::Host(host, cache) => {
                 cache.follow(next.iter().map(|one| one.from));
-                if !newcomers.is_empty() {
-                    host.begin(newcomers, cache);
-                }
                 let tokens: Vec<&[u32]> = next
                     .iter()
                     .map(|one| std::slice::from_ref(&one.token))
                     .chain(newcomers.iter().map(|_| given))
                     .collect();
-                Ok(host.read(&tokens, cache))
+                Ok(among_threads(|| {
+                    if !newcomers.is_empty() {
+                        host.begin(newcomers, cache);
+                    }
+                    host.read(&tokens, cache)
+                }))
             }
             Self::Device(t5, cache) => {
                 let device = model.device();

@@ -9,6 +9,7 @@ use idiolect_core::ModelIdentity;
 use crate::{
     Batch, Config, Error, Parameters, Precision, Stored, T5, Tokenizer, WeightFormat, Weights,
     folder,
+    host::among_threads,
     t5::{HostT5, Targets},
 };
 
@@ -209,7 +210,7 @@ impl Seq2Seq {
                 for rows in [inputs, decoder_inputs] {
                     check(rows, &self.config)?;
                 }
-                return Ok(host.logits(inputs, decoder_inputs));
+                return Ok(among_threads(|| host.logits(inputs, decoder_inputs)));
             }
             Network::Device(t5) => t5,
         };
@@ -258,7 +259,8 @@ impl Seq2Seq {
                 Network::Host(host) => {
                     check(&input, &self.config)?;
                     check(&target, &self.config)?;
-                    host.log_probs(&input, &target, self.config.decoder_start_token_id)
+                    let start = self.config.decoder_start_token_id;
+                    among_threads(|| host.log_probs(&input, &target, start))
                 }
                 Network::Device(t5) => {
                     let input = Batch::new(&input, self.config(), &self.device)?;

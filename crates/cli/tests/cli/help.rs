@@ -55,6 +55,9 @@ fn the_commands_are_listed() {
                                      IDIOLECT_THREADS=]
           --device <NAME>            Where to compute: `cpu`, or `cuda` or `wgpu` in a build that has it
                                      [env: IDIOLECT_DEVICE=] [default: cpu]
+          --weights <KIND>           How weights are kept on the CPU: exactly, in 16 bits, or in 8 [env:
+                                     IDIOLECT_WEIGHTS=] [default: f32] [possible values: f32, bf16,
+                                     int8]
           --seed <N>                 Seed of everything random [env: IDIOLECT_SEED=] [default: 0]
     ");
     snapshot!(home.run(&["--version"]), @"

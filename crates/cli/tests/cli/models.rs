@@ -381,7 +381,7 @@ fn encoders_that_cannot_be_used_are_named_with_what_is_wrong() {
     snapshot!(home.run(&["write", "x", "--no-personalize", "--model", folder.to_str().unwrap()]).replace(folder.to_str().unwrap(), "[ENCODER]"), @"
     exit: 2
     --- stderr
-    error: [ENCODER]/config.json describes a `bert`, not t5 or mt5
-    hint: --model takes folders of a T5, --encoder those of sentence-transformers or Model2Vec
+    error: [ENCODER]/config.json describes a `bert`, not t5, mt5 or umt5
+    hint: --model takes folders of a T5 (1.0, 1.1, Flan, mT5, ByT5, UMT5), --encoder those of sentence-transformers or Model2Vec
     ");
 }

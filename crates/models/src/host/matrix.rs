@@ -31,7 +31,7 @@ enum Stored {
 }
 
 /// From this many bytes of weights on, threads share a product with few vectors.
-const PARALLEL: usize = 1 << 18;
+const PARALLEL: usize = 1 << 17;
 /// From so many vectors on, computing takes longer than reading weights.
 const MANY: usize = 24;
 

@@ -16,3 +16,13 @@ pub use simd::Activation;
 pub(crate) use simd::{
     add, each, exp, greatest, largest, log_total, rms_norm, scale, sum, with_simd,
 };
+
+/// Runs as one of the threads that share products: asking them from outside takes far longer, each
+/// time, than a small product does.
+pub(crate) fn among_threads<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    if rayon::current_num_threads() == 1 {
+        work()
+    } else {
+        rayon::scope(|_| work())
+    }
+}

@@ -35,20 +35,54 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Applies it to every number, and multiplies with the gate where there is one.
-    pub(crate) fn apply(self, x: &mut [f32], gate: Option<&[f32]>) {
+    /// Applies it to every number.
+    pub(crate) fn apply(self, x: &mut [f32]) {
         with_simd(Activate {
             activation: self,
             x,
-            gate,
         });
+    }
+
+    /// Applies it to the first half of each row of twice `width`, and multiplies with the second.
+    pub(crate) fn gated(self, x: &[f32], width: usize) -> Vec<f32> {
+        let mut made = vec![0.0; x.len() / 2];
+        with_simd(Gate {
+            activation: self,
+            x,
+            width,
+            made: &mut made,
+        });
+        made
     }
 }
 
 struct Activate<'a> {
     activation: Activation,
     x: &'a mut [f32],
-    gate: Option<&'a [f32]>,
+}
+
+struct Gate<'a> {
+    activation: Activation,
+    x: &'a [f32],
+    width: usize,
+    made: &'a mut [f32],
+}
+
+impl WithSimd for Gate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let rows = self.x.chunks_exact(2 * self.width);
+        for (row, made) in rows.zip(self.made.chunks_exact_mut(self.width)) {
+            let (first, gate) = row.split_at(self.width);
+            made.copy_from_slice(first);
+            self.activation.of_each(made);
+            for (made, gate) in made.iter_mut().zip(gate) {
+                *made *= gate;
+            }
+        }
+    }
 }
 
 impl Activation {
@@ -70,11 +104,6 @@ impl WithSimd for Activate<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         self.activation.of_each(self.x);
-        if let Some(gate) = self.gate {
-            for (x, gate) in self.x.iter_mut().zip(gate) {
-                *x *= gate;
-            }
-        }
     }
 }
 
@@ -448,7 +477,7 @@ mod tests {
                 (Activation::Relu, y.max(0.0)),
             ] {
                 let mut found = [x];
-                activation.apply(&mut found, None);
+                activation.apply(&mut found);
                 let off = f64::abs(f64::from(found[0]) - expected);
                 // The numbers themselves are a millionth apart from 8 on.
                 let allowed = 1e-6 * (y.abs() / 8.0).max(1.0);

@@ -50,8 +50,9 @@ struct Layer {
     qkv: Matrix,
     o: Matrix,
     feed_forward_norm: Vec<f32>,
+    /// The first projection, and below it the gate's.
     wi: Matrix,
-    gate: Option<Matrix>,
+    gated: bool,
     activation: Activation,
     wo: Matrix,
 }
@@ -427,19 +428,22 @@ impl<L> Stack<L> {
 
 impl Layer {
     fn feed_forward(&self, x: &mut [f32], epsilon: f32) {
+        /// Whose nonlinearities one thread computes at once.
+        const TOKENS: usize = 64;
         let normed = rms_norm(x, &self.feed_forward_norm, epsilon);
-        let mut hidden = self.wi.times(&normed);
-        let gate = self.gate.as_ref().map(|gate| gate.times(&normed));
-        let width = hidden.len() * self.feed_forward_norm.len() / x.len();
-        match gate {
-            Some(gate) => hidden
-                .par_chunks_mut(64 * width)
-                .zip(gate.par_chunks(64 * width))
-                .for_each(|(hidden, gate)| self.activation.apply(hidden, Some(gate))),
-            None => hidden
-                .par_chunks_mut(64 * width)
-                .for_each(|hidden| self.activation.apply(hidden, None)),
-        }
+        let mut projected = self.wi.times(&normed);
+        let width = projected.len() * self.feed_forward_norm.len() / x.len();
+        let hidden = if self.gated {
+            let parts = projected.par_chunks(TOKENS * width);
+            let parts: Vec<Vec<f32>> = parts
+                .map(|part| self.activation.gated(part, width / 2))
+                .collect();
+            parts.concat()
+        } else {
+            let parts = projected.par_chunks_mut(TOKENS * width);
+            parts.for_each(|part| self.activation.apply(part));
+            projected
+        };
         add(x, &self.wo.times(&hidden));
     }
 }
@@ -591,11 +595,12 @@ impl<T: Tensors> Maker<'_, T> {
         })?;
         let at = format!("{path}.0.SelfAttention");
         let dense = format!("{path}.{last}.DenseReluDense");
-        let (wi, gate) = if kind.gated {
-            (format!("{dense}.wi_0"), Some(format!("{dense}.wi_1")))
+        let wi: &[&str] = if kind.gated {
+            &["wi_0", "wi_1"]
         } else {
-            (format!("{dense}.wi"), None)
+            &["wi"]
         };
+        let wi: Vec<String> = wi.iter().map(|name| format!("{dense}.{name}")).collect();
         Ok(Layer {
             attention_norm: self.norm(&format!("{path}.0.layer_norm"))?,
             qkv: self.matrix(
@@ -604,10 +609,8 @@ impl<T: Tensors> Maker<'_, T> {
             )?,
             o: self.matrix(&[format!("{at}.o")], [d_model, inner])?,
             feed_forward_norm: self.norm(&format!("{path}.{last}.layer_norm"))?,
-            wi: self.matrix(&[wi], [d_ff, d_model])?,
-            gate: gate
-                .map(|gate| self.matrix(&[gate], [d_ff, d_model]))
-                .transpose()?,
+            wi: self.matrix(&wi, [d_ff, d_model])?,
+            gated: kind.gated,
             activation: kind.activation,
             wo: self.matrix(&[format!("{dense}.wo")], [d_model, d_ff])?,
         })
