@@ -244,7 +244,6 @@ impl WithSimd for Heads<'_> {
         // Query after query, head after head.
         let mut weights = vec![0.0_f32; self.queries.len() * heads * count];
         let begin = self.first * each;
-        let share = heads * each;
         match &self.memory.keys {
             Kept::Whole(keys) => {
                 self.scores(&mut weights, |place, head, query| {
@@ -276,18 +275,18 @@ impl WithSimd for Heads<'_> {
             out.fill(0.0);
         }
         for (i, &place) in self.places.iter().enumerate() {
-            let at = place as usize * self.width + begin;
+            let place = place as usize * self.width + begin;
             for (q, out) in self.out.iter_mut().enumerate() {
                 for (head, out) in out.chunks_exact_mut(each).enumerate() {
                     let weight = weights[(q * heads + head) * count + i];
+                    let at = place + head * each;
                     match &self.memory.values {
                         Kept::Whole(values) => {
-                            let values = &values[at..at + share][head * each..][..each];
+                            let values = &values[at..at + each];
                             add_scaled(simd, out, weight, values);
                         }
                         Kept::Halves(values) => {
-                            let values = &values[at / 2..(at + share) / 2];
-                            let values = &values[head * each / 2..][..each / 2];
+                            let values = &values[at / 2..][..each / 2];
                             add_scaled_half(simd, out, weight, values);
                         }
                     }

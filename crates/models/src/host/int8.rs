@@ -5,10 +5,6 @@
     unsafe_code,
     reason = "vector loads take pointers, and only run time tells which instructions there are"
 )]
-#![expect(
-    clippy::inline_always,
-    reason = "code for wide vectors must be part of the function that may use them"
-)]
 
 use pulp::{Simd, WithSimd};
 

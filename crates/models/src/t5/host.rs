@@ -303,13 +303,13 @@ impl HostT5 {
                 ..self.attention(Some(self.decoder.bias(i)))
             };
             let memory = &cache.own[i];
-            let mixed = self.attend(attention, queries, tokens, |row| {
+            let mixed = attend(attention, queries, tokens, |row| {
                 (memory, cache.rows[row].places.as_slice())
             });
             add(&mut x, &layer.o.times(&mixed));
             let queries = cross.q.times(&rms_norm(&x, &cross.norm, self.epsilon));
             let queries = Rows::new(&queries, count, inner);
-            let mixed = self.attend(self.attention(None), queries, tokens, |row| {
+            let mixed = attend(self.attention(None), queries, tokens, |row| {
                 let input = &cache.rows[row].input;
                 (&input.memories[i], &cache.everywhere[..input.tokens])
             });
@@ -319,80 +319,6 @@ impl HostT5 {
         let mut last = rms_norm(&x, &self.decoder.norm, self.epsilon);
         scale(&mut last, self.scale);
         last
-    }
-
-    /// What the queries of each row's new tokens make of the places that the row sees, of which those
-    /// of the tokens themselves are the last where attention is causal.
-    fn attend<'a>(
-        &self,
-        attention: Attention<'_>,
-        queries: Rows<'_>,
-        tokens: &[&[u32]],
-        seen: impl Fn(usize) -> (&'a Memory, &'a [u32]),
-    ) -> Vec<f32> {
-        /// From so many tokens on, their queries are multiplied as a matrix.
-        const MANY: usize = 16;
-        let inner = queries.width;
-        let mut out = vec![0.0; queries.count * inner];
-        let mut rest = out.as_mut_slice();
-        let mut few: Vec<Few<'_>> = Vec::new();
-        // Queries come one below the other only where nothing stands between them.
-        let rows: Vec<f32> = (0..queries.count)
-            .flat_map(|i| queries.row(i))
-            .copied()
-            .collect();
-        let mut rows = rows.as_slice();
-        let mut row = 0;
-        while row < tokens.len() {
-            let (memory, places) = seen(row);
-            // Beams of one input see the same of it.
-            let alike = if attention.causal || tokens[row].len() > 1 {
-                1
-            } else {
-                let same = |&other: &usize| {
-                    let (also, _) = seen(other);
-                    tokens[other].len() == 1 && std::ptr::eq(memory, also)
-                };
-                1 + (row + 1..tokens.len()).take_while(same).count()
-            };
-            let count: usize = tokens[row..row + alike]
-                .iter()
-                .map(|tokens| tokens.len())
-                .sum();
-            let (queries, after) = rows.split_at(count * inner);
-            rows = after;
-            let (own, after) = rest.split_at_mut(count * inner);
-            rest = after;
-            let begin = places.first().map_or(0, |&place| place as usize);
-            let together = places.last().map_or(0, |&place| place as usize + 1) - begin;
-            if count >= MANY && together == places.len() {
-                let [keys, values] = memory.part(begin, together);
-                let [keys, values] = [&keys, &values].map(|part| Rows::new(part, together, inner));
-                own.copy_from_slice(&attention.of(Rows::new(queries, count, inner), keys, values));
-            } else if attention.causal {
-                let each = queries.chunks_exact(inner).zip(own.chunks_exact_mut(inner));
-                for (i, (queries, out)) in each.enumerate() {
-                    few.push(Few {
-                        attention,
-                        queries,
-                        memory,
-                        places: &places[..places.len() + i + 1 - count],
-                        out,
-                    });
-                }
-            } else {
-                few.push(Few {
-                    attention,
-                    queries,
-                    memory,
-                    places,
-                    out: own,
-                });
-            }
-            row += alike;
-        }
-        Few::attend(few, inner);
-        out
     }
 
     /// Weights that are rounded leave no reason to keep more of what they make.
@@ -418,6 +344,79 @@ impl HostT5 {
         }
         x
     }
+}
+
+/// What the queries of each row's new tokens make of the places that the row sees, of which those
+/// of the tokens themselves are the last where attention is causal.
+fn attend<'a>(
+    attention: Attention<'_>,
+    queries: Rows<'_>,
+    tokens: &[&[u32]],
+    seen: impl Fn(usize) -> (&'a Memory, &'a [u32]),
+) -> Vec<f32> {
+    /// From so many tokens on, their queries are multiplied as a matrix.
+    const MANY: usize = 16;
+    let inner = queries.width;
+    let mut out = vec![0.0; queries.count * inner];
+    let mut rest = out.as_mut_slice();
+    let mut few: Vec<Few<'_>> = Vec::new();
+    // Queries come one below the other only where nothing stands between them.
+    let rows: Vec<f32> = (0..queries.count)
+        .flat_map(|i| queries.row(i))
+        .copied()
+        .collect();
+    let mut rows = rows.as_slice();
+    let mut row = 0;
+    while row < tokens.len() {
+        let (memory, places) = seen(row);
+        // Beams of one input see the same of it.
+        let alike = if attention.causal || tokens[row].len() > 1 {
+            1
+        } else {
+            let same = |&other: &usize| {
+                let (also, _) = seen(other);
+                tokens[other].len() == 1 && std::ptr::eq(memory, also)
+            };
+            1 + (row + 1..tokens.len()).take_while(same).count()
+        };
+        let count: usize = tokens[row..row + alike]
+            .iter()
+            .map(|tokens| tokens.len())
+            .sum();
+        let (queries, after) = rows.split_at(count * inner);
+        rows = after;
+        let (own, after) = rest.split_at_mut(count * inner);
+        rest = after;
+        let begin = places.first().map_or(0, |&place| place as usize);
+        let together = places.last().map_or(0, |&place| place as usize + 1) - begin;
+        if count >= MANY && together == places.len() {
+            let [keys, values] = memory.part(begin, together);
+            let [keys, values] = [&keys, &values].map(|part| Rows::new(part, together, inner));
+            own.copy_from_slice(&attention.of(Rows::new(queries, count, inner), keys, values));
+        } else if attention.causal {
+            let each = queries.chunks_exact(inner).zip(own.chunks_exact_mut(inner));
+            for (i, (queries, out)) in each.enumerate() {
+                few.push(Few {
+                    attention,
+                    queries,
+                    memory,
+                    places: &places[..places.len() + i + 1 - count],
+                    out,
+                });
+            }
+        } else {
+            few.push(Few {
+                attention,
+                queries,
+                memory,
+                places,
+                out: own,
+            });
+        }
+        row += alike;
+    }
+    Few::attend(few, inner);
+    out
 }
 
 impl<L> Stack<L> {
