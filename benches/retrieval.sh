@@ -35,8 +35,8 @@ rm -rf "$archive" "$work/authors" "$work/examples"
 
 "$IDIOLECT" --archive "$work/authors" --encoder none import --format jsonl --json "$data" >/dev/null || missing idiolect "import of $data failed"
 began=$(date +%s%N)
-if "$IDIOLECT" --archive "$work/authors" --encoder none --threads "$threads" data build --out "$work/examples" --ranking doc-bm25 --summary none \
-  --keywords none --min-chars 1 --min-past 1 --min-examples 1 --max-examples 1000000 --split 100/0/0 >/dev/null; then
+if "$IDIOLECT" --archive "$work/authors" --encoder none --threads "$threads" data build --out "$work/examples" --ranking doc-bm25 \
+  --min-chars 1 --min-past 1 --min-examples 1 --max-examples 1000000 --split 100/0/0 >/dev/null; then
   spent=$(($(date +%s%N) - began))
   found=$(zstd -dcq "$work/examples/train.jsonl.zst" | wc -l)
   measure figure --bench bm25.as-of --threads "$threads" --size "all authors, $found queries" --metric "queries/s, examples written" \
