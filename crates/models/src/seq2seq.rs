@@ -33,8 +33,11 @@ pub(crate) enum Network {
     Device(Box<T5>),
 }
 
-/// How many tokens are computed together at most, fillings included.
-const TOKENS_AT_ONCE: usize = 16_384;
+/// How many tokens are computed together at most, fillings included, by the tensor library.
+const ON_DEVICE: usize = 16_384;
+/// The same on the CPU: enough that reading the weights is no part of the work, few enough that what
+/// lies between the layers takes little memory.
+pub(crate) const ON_HOST: usize = 2_048;
 
 impl Seq2Seq {
     /// Opens `builtin` or a model folder.
@@ -252,7 +255,11 @@ impl Seq2Seq {
         let mut order: Vec<usize> = (0..inputs.len()).collect();
         order.sort_by_key(|&i| inputs[i].len());
         let mut found = vec![Vec::new(); inputs.len()];
-        for rows in batches(&order, |i| inputs[i].len() + targets[i].len()) {
+        let at_once = match self.network {
+            Network::Host(_) => ON_HOST,
+            Network::Device(_) => ON_DEVICE,
+        };
+        for rows in batches(&order, at_once, |i| inputs[i].len() + targets[i].len()) {
             let input: Vec<&[u32]> = rows.iter().map(|&i| inputs[i].as_slice()).collect();
             let target: Vec<&[u32]> = rows.iter().map(|&i| targets[i].as_slice()).collect();
             let log_probs = match &self.network {
@@ -297,7 +304,7 @@ pub(crate) fn check(rows: &[&[u32]], config: &Config) -> Result<(), Error> {
 }
 
 /// Cuts `order` into runs whose widest row times their number stays within a limit.
-pub(crate) fn batches(order: &[usize], length: impl Fn(usize) -> usize) -> Vec<&[usize]> {
+fn batches(order: &[usize], limit: usize, length: impl Fn(usize) -> usize) -> Vec<&[usize]> {
     let mut found = Vec::new();
     let mut rest = order;
     while !rest.is_empty() {
@@ -307,7 +314,7 @@ pub(crate) fn batches(order: &[usize], length: impl Fn(usize) -> usize) -> Vec<&
             .enumerate()
             .take_while(|&(n, &i)| {
                 widest = widest.max(length(i));
-                n == 0 || widest * (n + 1) <= TOKENS_AT_ONCE
+                n == 0 || widest * (n + 1) <= limit
             })
             .count();
         let (batch, after) = rest.split_at(fitting);

@@ -230,6 +230,8 @@ impl WithSimd for Few<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         const VECTORS: usize = 4;
+        /// They stay near while all vectors are multiplied with them.
+        const ROWS: usize = 16;
         let Self {
             weights,
             x,
@@ -238,32 +240,35 @@ impl WithSimd for Few<'_> {
             width,
         } = self;
         let row = |i: usize| &weights[i * columns..(i + 1) * columns];
-        let groups = x
-            .chunks(VECTORS * columns)
-            .zip(out.chunks_mut(VECTORS * width));
-        for (x, out) in groups {
-            let mut i = 0;
-            if x.len() == VECTORS * columns {
-                let x = [0, 1, 2, 3].map(|v| &x[v * columns..(v + 1) * columns]);
-                // As many sums at once as there are registers for.
-                while S::REGISTER_COUNT >= 32 && i + 4 <= width {
-                    let found = tile(simd, [0, 1, 2, 3].map(|r| row(i + r)), x);
-                    for (r, found) in found.into_iter().enumerate() {
-                        (0..VECTORS).for_each(|v| out[v * width + i + r] = found[v]);
+        for first in (0..width).step_by(ROWS) {
+            let end = width.min(first + ROWS);
+            let groups = x
+                .chunks(VECTORS * columns)
+                .zip(out.chunks_mut(VECTORS * width));
+            for (x, out) in groups {
+                let mut i = first;
+                if x.len() == VECTORS * columns {
+                    let x = [0, 1, 2, 3].map(|v| &x[v * columns..(v + 1) * columns]);
+                    // As many sums at once as there are registers for.
+                    while S::REGISTER_COUNT >= 32 && i + 4 <= end {
+                        let found = tile(simd, [0, 1, 2, 3].map(|r| row(i + r)), x);
+                        for (r, found) in found.into_iter().enumerate() {
+                            (0..VECTORS).for_each(|v| out[v * width + i + r] = found[v]);
+                        }
+                        i += 4;
                     }
-                    i += 4;
-                }
-                while i + 2 <= width {
-                    let found = tile(simd, [0, 1].map(|r| row(i + r)), x);
-                    for (r, found) in found.into_iter().enumerate() {
-                        (0..VECTORS).for_each(|v| out[v * width + i + r] = found[v]);
+                    while i + 2 <= end {
+                        let found = tile(simd, [0, 1].map(|r| row(i + r)), x);
+                        for (r, found) in found.into_iter().enumerate() {
+                            (0..VECTORS).for_each(|v| out[v * width + i + r] = found[v]);
+                        }
+                        i += 2;
                     }
-                    i += 2;
                 }
-            }
-            for (x, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(width)) {
-                for (i, out) in out.iter_mut().enumerate().skip(i) {
-                    *out = dot(simd, row(i), x);
+                for (x, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(width)) {
+                    for (i, out) in (i..end).zip(&mut out[i..end]) {
+                        *out = dot(simd, row(i), x);
+                    }
                 }
             }
         }
@@ -281,11 +286,13 @@ fn tile<S: Simd, const R: usize, const V: usize>(
     let x = x.map(S::as_simd_f32s);
     let mut sums = [[simd.splat_f32s(0.0); V]; R];
     let count = rows.iter().map(|row| row.0.len()).min().unwrap_or(0);
+    let wide_rows = rows.map(|row| &row.0[..count]);
+    let wide_x = x.map(|x| &x.0[..count]);
     for i in 0..count {
-        let x = x.map(|x| x.0[i]);
-        for (sums, row) in sums.iter_mut().zip(rows) {
+        let x = wide_x.map(|x| x[i]);
+        for (sums, row) in sums.iter_mut().zip(wide_rows) {
             for (sum, x) in sums.iter_mut().zip(x) {
-                *sum = simd.mul_add_e_f32s(row.0[i], x, *sum);
+                *sum = simd.mul_add_e_f32s(row[i], x, *sum);
             }
         }
     }

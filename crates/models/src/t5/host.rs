@@ -15,6 +15,7 @@ use crate::{
         Activation, Attention, DistanceBias, Few, Matrix, Memory, Rows, add, log_total, rms_norm,
         scale,
     },
+    seq2seq::ON_HOST,
     tensors::Tensors,
 };
 
@@ -180,6 +181,20 @@ impl HostT5 {
 
     /// Begins to follow one sequence for each of the inputs.
     pub(crate) fn begin(&self, inputs: &[&[u32]], cache: &mut HostCache) {
+        let mut rest = inputs;
+        while !rest.is_empty() {
+            let mut tokens = 0;
+            let fitting = rest.iter().take_while(|input| {
+                tokens += input.len();
+                tokens <= ON_HOST
+            });
+            let (together, after) = rest.split_at(fitting.count().max(1));
+            self.begin_together(together, cache);
+            rest = after;
+        }
+    }
+
+    fn begin_together(&self, inputs: &[&[u32]], cache: &mut HostCache) {
         let states = self.encode(inputs);
         let mut made: Vec<Input> = inputs
             .iter()
