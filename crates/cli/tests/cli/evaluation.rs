@@ -212,19 +212,27 @@ fn a_run_measures_the_same_examples_in_every_row() {
 #[test]
 fn likelihoods_alone_come_without_text_or_folder() {
     let home = many();
-    let table = home.json(&[
-        "eval",
-        "--split",
-        "train",
-        "--limit",
-        "2",
-        "--no-generate",
-        "--rows",
-        "ImmedCtx,RankDocDense",
-        "--json",
-    ]);
+    let run = |weights: &str| {
+        home.json(&[
+            "eval",
+            "--split",
+            "train",
+            "--limit",
+            "2",
+            "--no-generate",
+            "--rows",
+            "ImmedCtx,RankDocDense",
+            "--weights",
+            weights,
+            "--json",
+        ])
+    };
+    let (table, rounded) = (run("f32"), run("int8"));
     assert_eq!(table["metrics"], serde_json::json!(["bits_per_byte"]));
     assert_eq!(table["rows"][1]["examples"], 2);
+    let signature = |table: &Value| table["rows"][0]["signature"].as_str().unwrap().to_owned();
+    assert!(!signature(&table).contains(" int8|"));
+    assert!(signature(&rounded).contains(" int8|"));
     snapshot!(home.run(&["eval", "--rows", "UserID"]), @"
     exit: 2
     --- stderr

@@ -17,7 +17,7 @@ use idiolect_evaluation::{
     Metric, Prediction, Resampling, RowLabel, RunSignature, ScoreOptions, Table, metric_signature,
     report_html, text_scores,
 };
-use idiolect_models::{Decoding, EarlyStopping, Seq2Seq, Strategy};
+use idiolect_models::{Decoding, EarlyStopping, Seq2Seq, Strategy, WeightFormat};
 use idiolect_training::examples::{BuildOptions, Example, Split};
 
 use self::past::Pasts;
@@ -170,10 +170,11 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
     let Some(predictions) = predictions else {
         return Ok(Status::Interrupted);
     };
+    let weights = weights_label(&model, context.settings.weights)?;
     let labels: Vec<RowLabel> = rows
         .iter()
-        .map(|row| label(row, arguments, &model, &decoding, seed))
-        .collect::<anyhow::Result<_>>()?;
+        .map(|row| label(row, arguments, &weights, &decoding, seed))
+        .collect();
     let resampling = Resampling {
         seed,
         ..Resampling::default()
@@ -354,16 +355,15 @@ fn prediction(
 fn label(
     row: &Row,
     arguments: &RunArguments,
-    model: &Seq2Seq,
+    weights: &str,
     decoding: &Decoding,
     seed: u64,
-) -> anyhow::Result<RowLabel> {
+) -> RowLabel {
     let metrics: Vec<Metric> = ["rouge1", "rouge2", "rougeL", "bleu"]
         .iter()
         .filter_map(|name| name.parse().ok())
         .collect();
     let uses_model = matches!(row.makes, Makes::Text(_));
-    let identity = model.identity()?;
     let run = arguments.ranking.ranking.name();
     let run = if arguments.ranking.diverse {
         format!("{run} diverse")
@@ -407,7 +407,7 @@ fn label(
         limit: arguments.limit,
         seed,
         weights: if uses_model {
-            format!("{} {}", identity.name, identity.sha256)
+            weights.to_owned()
         } else {
             "none".to_owned()
         },
@@ -417,10 +417,21 @@ fn label(
             "none".to_owned()
         },
     };
-    Ok(RowLabel {
+    RowLabel {
         row: row.name.to_owned(),
         signature: signature.to_string(),
-    })
+    }
+}
+
+/// Which weights were measured, and how they were kept where that changes results.
+fn weights_label(model: &Seq2Seq, format: WeightFormat) -> anyhow::Result<String> {
+    let identity = model.identity()?;
+    let kept = match format {
+        WeightFormat::F32 => "",
+        WeightFormat::Bf16 => " bf16",
+        WeightFormat::Int8 => " int8",
+    };
+    Ok(format!("{} {}{kept}", identity.name, identity.sha256))
 }
 
 fn shown(decoding: &Decoding) -> String {
