@@ -13,3 +13,14 @@ pub enum WeightFormat {
     /// multiplied with them.
     Int8,
 }
+
+impl WeightFormat {
+    /// `f32`, `bf16` or `int8`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::Int8 => "int8",
+        }
+    }
+}

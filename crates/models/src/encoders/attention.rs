@@ -8,16 +8,7 @@
 use pulp::{Simd, WithSimd};
 
 use super::numbers::softmax;
-use crate::host::with_simd;
-
-/// What is added to the scores of each head, by distance.
-#[derive(Debug)]
-pub(super) struct RelativeBias {
-    /// Head after head: from the key that is `farthest` before the query to that which is as far
-    /// behind it. All beyond are as those.
-    pub by_distance: Vec<f32>,
-    pub farthest: usize,
-}
+use crate::host::{DistanceBias, with_simd};
 
 /// How queries and keys become shares.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +17,7 @@ pub(super) struct Heads<'a> {
     /// Width of all heads together.
     pub inner: usize,
     pub scale: f32,
-    pub bias: Option<&'a RelativeBias>,
+    pub bias: Option<&'a DistanceBias>,
 }
 
 /// What every token of one sequence makes of all its tokens: `projected` holds queries, keys and
@@ -74,7 +65,8 @@ impl WithSimd for Attend<'_> {
                 values[token * deep..][..each].copy_from_slice(&row[2 * inner + place..][..each]);
             }
             if let Some(bias) = self.heads.bias {
-                bias.fill(head, &mut biases);
+                // From the last token seen from the first to the other way round.
+                bias.row(head, tokens - 1, &mut biases);
             }
             for first in (0..tokens).step_by(ROWS) {
                 // Beyond the last row, it is computed again.
@@ -93,20 +85,6 @@ impl WithSimd for Attend<'_> {
                     self.mixed[row(i) * inner + place..][..each].copy_from_slice(&sums[..each]);
                 }
             }
-        }
-    }
-}
-
-impl RelativeBias {
-    /// The biases of one head for all distances of a sequence: from its last token seen from the
-    /// first… to the other way round, the key's place less the query's growing.
-    fn fill(&self, head: usize, line: &mut [f32]) {
-        let known = 2 * self.farthest + 1;
-        let known = &self.by_distance[head * known..][..known];
-        let most = line.len() / 2;
-        for (i, bias) in line.iter_mut().enumerate() {
-            let place = (i + self.farthest).saturating_sub(most);
-            *bias = known[place.min(2 * self.farthest)];
         }
     }
 }
@@ -150,9 +128,11 @@ mod tests {
         ] {
             let inner = count * each;
             let projected: Vec<f32> = (0..tokens * 3 * inner).map(|_| number()).collect();
-            let bias = RelativeBias {
-                by_distance: (0..count * 11).map(|_| number()).collect(),
-                farthest: 5,
+            let bias = DistanceBias {
+                heads: (0..count)
+                    .map(|_| (0..11).map(|_| number()).collect())
+                    .collect(),
+                span: 5,
             };
             let heads = Heads {
                 count,
@@ -172,7 +152,7 @@ mod tests {
                         };
                         let score: f64 = (0..each).map(|i| at(0, query, i) * at(1, key, i)).sum();
                         let distance = (key as i64 - query as i64).clamp(-5, 5) + 5;
-                        let known = f64::from(bias.by_distance[head * 11 + distance as usize]);
+                        let known = f64::from(bias.heads[head][distance as usize]);
                         (score * 0.3 + if biased { known } else { 0.0 }).exp()
                     })
                     .collect();

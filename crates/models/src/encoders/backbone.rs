@@ -1,12 +1,16 @@
 use rayon::prelude::*;
 
 use super::{
-    attention::{Heads, RelativeBias, attend},
+    attention::{Heads, attend},
     checkpoint::Checkpoint,
     config::{Family, Sizes},
     numbers::{self, Norm},
 };
-use crate::{Error, host::Matrix, t5::bidirectional_bucket};
+use crate::{
+    Error,
+    host::{DistanceBias, Matrix},
+    t5::bidirectional_bucket,
+};
 
 /// A transformer that reads: token ids become hidden states. Sequences of any lengths lie one below
 /// the other, without padding.
@@ -19,7 +23,7 @@ pub(super) struct Backbone {
     embedding_norm: Option<Norm>,
     layers: Vec<Layer>,
     /// One for each layer, or one for all.
-    biases: Vec<RelativeBias>,
+    biases: Vec<DistanceBias>,
     final_norm: Option<Norm>,
 }
 
@@ -132,7 +136,7 @@ impl Backbone {
         })
     }
 
-    fn mix(&self, projected: &[f32], lengths: &[usize], bias: Option<&RelativeBias>) -> Vec<f32> {
+    fn mix(&self, projected: &[f32], lengths: &[usize], bias: Option<&DistanceBias>) -> Vec<f32> {
         let Sizes { inner, heads, .. } = self.sizes;
         let scale = if self.sizes.family == Family::T5 {
             1.0
@@ -169,9 +173,9 @@ impl Backbone {
         } = self.sizes;
         let mut up = layer.up.of(x);
         if gated {
-            return numbers::gate(&up, feed_forward, activation);
+            return activation.gated(&up, feed_forward);
         }
-        numbers::activate(&mut up, activation);
+        activation.apply(&mut up);
         up
     }
 }
@@ -335,7 +339,7 @@ impl Backbone {
     }
 }
 
-fn relative_bias(weights: &Checkpoint, name: &str, sizes: &Sizes) -> Result<RelativeBias, Error> {
+fn relative_bias(weights: &Checkpoint, name: &str, sizes: &Sizes) -> Result<DistanceBias, Error> {
     let Sizes {
         heads,
         buckets,
@@ -343,17 +347,7 @@ fn relative_bias(weights: &Checkpoint, name: &str, sizes: &Sizes) -> Result<Rela
         ..
     } = *sizes;
     let table = weights.values(name, &[buckets, heads])?;
-    let farthest = max_distance as i64;
-    let by_distance = (0..heads)
-        .flat_map(|head| {
-            let table = &table;
-            (-farthest..=farthest).map(move |distance| {
-                table[bidirectional_bucket(distance, buckets, max_distance) * heads + head]
-            })
-        })
-        .collect();
-    Ok(RelativeBias {
-        by_distance,
-        farthest: max_distance,
-    })
+    Ok(DistanceBias::new(&table, heads, max_distance, |distance| {
+        bidirectional_bucket(distance, buckets, max_distance)
+    }))
 }

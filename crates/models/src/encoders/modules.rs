@@ -9,11 +9,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{
-    backbone::Linear,
-    checkpoint::Checkpoint,
-    numbers::{activate, normalize},
-};
+use super::{backbone::Linear, checkpoint::Checkpoint, numbers::normalize};
 use crate::{Error, WeightFormat, folder, host::Activation};
 
 /// Names the modules and their folders.
@@ -322,7 +318,7 @@ impl Module {
                             *value = value.tanh();
                         }
                     }
-                    Some(DenseActivation::Other(activation)) => activate(&mut made, *activation),
+                    Some(DenseActivation::Other(activation)) => activation.apply(&mut made),
                     None => {}
                 }
                 made

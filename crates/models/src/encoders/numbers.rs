@@ -9,7 +9,7 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::host::{Activation, each, exp, greatest, sum, with_simd};
+use crate::host::{self, SHARE, softmax_numerators, sum, with_simd};
 
 /// A layer norm, or, without a bias, T5's that only divides by the root of the mean square.
 #[derive(Debug)]
@@ -18,9 +18,6 @@ pub(super) struct Norm {
     pub bias: Option<Vec<f32>>,
     pub epsilon: f32,
 }
-
-/// Threads share passes over more numbers than this.
-const SHARE: usize = 1 << 16;
 
 impl Norm {
     /// Norms row after row.
@@ -61,13 +58,6 @@ impl Pass for Norm {
     }
 }
 
-impl Pass for Activation {
-    #[inline(always)]
-    fn run(&self, rows: &mut [f32]) {
-        self.of_each(rows);
-    }
-}
-
 /// Adds other rows.
 struct Add<'a>(&'a [f32]);
 
@@ -94,24 +84,6 @@ impl Pass for AddBias<'_> {
     }
 }
 
-/// Multiplies each row with the second half of another, which is twice as long.
-struct Gate<'a> {
-    by: &'a [f32],
-    width: usize,
-}
-
-impl Pass for Gate<'_> {
-    #[inline(always)]
-    fn run(&self, rows: &mut [f32]) {
-        let by = self.by.chunks_exact(2 * self.width);
-        for (row, by) in rows.chunks_exact_mut(self.width).zip(by) {
-            for (x, gate) in row.iter_mut().zip(&by[self.width..]) {
-                *x *= gate;
-            }
-        }
-    }
-}
-
 /// Adds `y`, and to each row the bias.
 pub(super) fn add(x: &mut [f32], y: &[f32], bias: Option<&[f32]>) {
     wide(&Add(y), x);
@@ -125,22 +97,6 @@ pub(super) fn add_bias(x: &mut [f32], bias: &[f32]) {
     shared(&AddBias(bias), x, bias.len());
 }
 
-/// The nonlinearity of every number.
-pub(super) fn activate(x: &mut [f32], activation: Activation) {
-    shared(&activation, x, 1);
-}
-
-/// The nonlinearity of the first half of each row, times the second.
-pub(super) fn gate(x: &[f32], width: usize, activation: Activation) -> Vec<f32> {
-    let mut first = Vec::with_capacity(x.len() / 2);
-    for row in x.chunks_exact(2 * width) {
-        first.extend_from_slice(&row[..width]);
-    }
-    activate(&mut first, activation);
-    wide(&Gate { by: x, width }, &mut first);
-    first
-}
-
 /// Shares of `scale` · score + bias.
 #[inline(always)]
 pub(super) fn softmax(scores: &mut [f32], scale: f32, bias: Option<&[f32]>) {
@@ -150,12 +106,10 @@ pub(super) fn softmax(scores: &mut [f32], scale: f32, bias: Option<&[f32]>) {
                 *score = *score * scale + bias;
             }
         }
-        None => each(scores, |score| score * scale),
+        None => host::scale(scores, scale),
     }
-    let peak = greatest(scores, |score| score);
-    each(scores, |score| exp(score - peak));
-    let share = 1.0 / sum(scores, |score| score);
-    each(scores, |score| score * share);
+    let total = softmax_numerators(scores);
+    host::scale(scores, 1.0 / total);
 }
 
 /// Brings a vector to length 1 as torch does: a length of almost nothing counts as 10⁻¹².
@@ -244,16 +198,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn gates() {
-        let found = gate(
-            &[1.0, -1.0, 2.0, 3.0, 5.0, 6.0, -7.0, 8.0],
-            2,
-            Activation::Relu,
-        );
-        assert_eq!(found, [2.0, 0.0, -35.0, 48.0]);
     }
 
     #[test]

@@ -106,10 +106,8 @@ impl TransformerEncoder {
         seen(&tokenizer_bytes);
         seen(&[u8::from(settings.do_lower_case)]);
         seen(&most_tokens.unwrap_or(0).to_le_bytes());
-        match weights {
-            WeightFormat::F32 => {}
-            WeightFormat::Bf16 => seen(b"bf16"),
-            WeightFormat::Int8 => seen(b"int8"),
+        if weights != WeightFormat::F32 {
+            seen(weights.name().as_bytes());
         }
         let mut dimensions = sizes.width;
         let mut modules = match &rest {

@@ -33,6 +33,26 @@ pub(crate) struct DistanceBias {
 }
 
 impl DistanceBias {
+    /// Of a table `[buckets, heads]`; all distances beyond `span` share the bucket of that one.
+    pub(crate) fn new(
+        table: &[f32],
+        heads: usize,
+        span: usize,
+        bucket: impl Fn(i64) -> usize,
+    ) -> Self {
+        let distances = || -(span as i64)..=span as i64;
+        Self {
+            heads: (0..heads)
+                .map(|head| {
+                    distances()
+                        .map(|distance| table[bucket(distance) * heads + head])
+                        .collect()
+                })
+                .collect(),
+            span,
+        }
+    }
+
     /// Of one head, for keys before, at and behind a query.
     fn at(&self, head: usize, distance: isize) -> f32 {
         let span = self.span as isize;
@@ -40,7 +60,7 @@ impl DistanceBias {
     }
 
     /// Of the keys 0, 1, … for a query at this place.
-    fn row(&self, head: usize, query: usize, to: &mut [f32]) {
+    pub(crate) fn row(&self, head: usize, query: usize, to: &mut [f32]) {
         for (key, to) in to.iter_mut().enumerate() {
             *to = self.at(head, key as isize - query as isize);
         }

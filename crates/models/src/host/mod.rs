@@ -14,7 +14,7 @@ pub(crate) use matrix::Matrix;
 pub(crate) use memory::Memory;
 pub use simd::Activation;
 pub(crate) use simd::{
-    add, each, exp, greatest, largest, log_total, rms_norm, scale, sum, with_simd,
+    SHARE, add, largest, log_total, rms_norm, scale, softmax_numerators, sum, with_simd,
 };
 
 /// Runs as one of the threads that share products: asking them from outside takes far longer, each

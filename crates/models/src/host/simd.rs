@@ -6,6 +6,7 @@
 )]
 
 use pulp::{Simd, WithSimd};
+use rayon::prelude::*;
 
 /// Runs with the widest vectors that this processor has.
 pub(crate) fn with_simd<Op: WithSimd>(work: Op) -> Op::Output {
@@ -20,6 +21,9 @@ pub(crate) fn with_simd<Op: WithSimd>(work: Op) -> Op::Output {
     }
     pulp::Arch::new().dispatch(work)
 }
+
+/// Threads share passes over more numbers than this.
+pub(crate) const SHARE: usize = 1 << 16;
 
 /// A nonlinearity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,21 +41,38 @@ pub enum Activation {
 impl Activation {
     /// Applies it to every number.
     pub(crate) fn apply(self, x: &mut [f32]) {
-        with_simd(Activate {
-            activation: self,
-            x,
-        });
+        let part = |x: &mut [f32]| {
+            with_simd(Activate {
+                activation: self,
+                x,
+            });
+        };
+        if x.len() <= SHARE {
+            part(x);
+        } else {
+            x.par_chunks_mut(SHARE).for_each(part);
+        }
     }
 
     /// Applies it to the first half of each row of twice `width`, and multiplies with the second.
     pub(crate) fn gated(self, x: &[f32], width: usize) -> Vec<f32> {
         let mut made = vec![0.0; x.len() / 2];
-        with_simd(Gate {
-            activation: self,
-            x,
-            width,
-            made: &mut made,
-        });
+        let part = |(x, made): (&[f32], &mut [f32])| {
+            with_simd(Gate {
+                activation: self,
+                x,
+                width,
+                made,
+            });
+        };
+        if made.len() <= SHARE {
+            part((x, &mut made));
+        } else {
+            let share = (SHARE / width).max(1) * width;
+            x.par_chunks(2 * share)
+                .zip(made.par_chunks_mut(share))
+                .for_each(part);
+        }
         made
     }
 }
@@ -488,6 +509,13 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn gates() {
+        let x = [1.0, -1.0, 2.0, 3.0, 5.0, 6.0, -7.0, 8.0];
+        let found = Activation::Relu.gated(&x, 2);
+        assert_eq!(found, [2.0, 0.0, -35.0, 48.0]);
     }
 
     struct Add<'a>(&'a mut [f32], &'a [f32]);

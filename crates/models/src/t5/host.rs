@@ -69,7 +69,7 @@ struct Cross {
 }
 
 /// What the followed sequences have read so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct HostCache {
     /// For each layer the keys and values of every token that any sequence has read. A token that
     /// several sequences share is kept once.
@@ -442,20 +442,13 @@ impl<L> Stack<L> {
 
 impl Layer {
     fn feed_forward(&self, x: &mut [f32], epsilon: f32) {
-        /// Whose nonlinearities one thread computes at once.
-        const TOKENS: usize = 64;
         let normed = rms_norm(x, &self.feed_forward_norm, epsilon);
         let mut projected = self.wi.times(&normed);
         let width = projected.len() * self.feed_forward_norm.len() / x.len();
         let hidden = if self.gated {
-            let parts = projected.par_chunks(TOKENS * width);
-            let parts: Vec<Vec<f32>> = parts
-                .map(|part| self.activation.gated(part, width / 2))
-                .collect();
-            parts.concat()
+            self.activation.gated(&projected, width / 2)
         } else {
-            let parts = projected.par_chunks_mut(TOKENS * width);
-            parts.for_each(|part| self.activation.apply(part));
+            self.activation.apply(&mut projected);
             projected
         };
         add(x, &self.wo.times(&hidden));
@@ -467,18 +460,6 @@ fn parts<const N: usize>(computed: &[f32], count: usize) -> [Rows<'_>; N] {
     let width = computed.len() / count;
     let rows = Rows::new(computed, count, width);
     std::array::from_fn(|i| rows.columns(i * width / N, width / N))
-}
-
-impl Default for HostCache {
-    /// Follows nothing yet.
-    fn default() -> Self {
-        Self {
-            own: Vec::new(),
-            taken: 0,
-            rows: Vec::new(),
-            everywhere: Vec::new(),
-        }
-    }
 }
 
 impl HostCache {
@@ -587,16 +568,7 @@ impl<T: Tensors> Maker<'_, T> {
                 causal_bucket(distance.min(0).unsigned_abs() as usize, buckets, span)
             }
         };
-        Ok(DistanceBias {
-            heads: (0..heads)
-                .map(|head| {
-                    (-(span as i64)..=span as i64)
-                        .map(|distance| values[bucket(distance) * heads + head])
-                        .collect()
-                })
-                .collect(),
-            span,
-        })
+        Ok(DistanceBias::new(&values, heads, span, bucket))
     }
 
     /// `last`: the feed-forward layer's number in its block.

@@ -65,6 +65,16 @@ pub(crate) fn floats(value: &Value) -> Vec<f32> {
         .collect()
 }
 
+/// The texts of a sentence encoder's golden file.
+pub(crate) fn texts(golden: &Value) -> Vec<&str> {
+    golden["texts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["text"].as_str().unwrap())
+        .collect()
+}
+
 /// Every number within `tolerance` of the largest expected one.
 #[track_caller]
 pub(crate) fn near(found: &[f32], expected: &[f32], tolerance: f32, what: &str) {

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::common::{floats, folder, golden, ids, near};
+use crate::common::{floats, folder, golden, ids, near, texts};
 use idiolect_core::Encoder;
 use idiolect_models::{Error, SentenceEncoder, TransformerEncoder};
 use serde_json::{Value, json};
@@ -27,15 +27,6 @@ fn place(name: &str) -> PathBuf {
 
 fn load(name: &str) -> TransformerEncoder {
     TransformerEncoder::load(&place(name)).unwrap()
-}
-
-fn texts(golden: &Value) -> Vec<&str> {
-    golden["texts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one["text"].as_str().unwrap())
-        .collect()
 }
 
 #[test]

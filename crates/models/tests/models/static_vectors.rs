@@ -1,9 +1,8 @@
 //! Static token vectors against `model2vec`: see golden/README.md for how the numbers were made.
 
-use crate::common::{floats, folder, golden, near};
+use crate::common::{floats, folder, golden, near, texts};
 use idiolect_core::Encoder;
 use idiolect_models::{Error, Precision, StaticEncoder, StaticVectors};
-use serde_json::Value;
 
 const FOLDERS: [(&str, f32); 5] = [
     ("wordpiece", 1e-5),
@@ -16,15 +15,6 @@ const FOLDERS: [(&str, f32); 5] = [
 
 fn load(name: &str) -> StaticEncoder {
     StaticEncoder::load(&folder("static").join(name)).unwrap()
-}
-
-fn texts(golden: &Value) -> Vec<&str> {
-    golden["texts"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one["text"].as_str().unwrap())
-        .collect()
 }
 
 #[test]

@@ -426,12 +426,11 @@ fn label(
 /// Which weights were measured, and how they were kept where that changes results.
 fn weights_label(model: &Seq2Seq, format: WeightFormat) -> anyhow::Result<String> {
     let identity = model.identity()?;
-    let kept = match format {
-        WeightFormat::F32 => "",
-        WeightFormat::Bf16 => " bf16",
-        WeightFormat::Int8 => " int8",
-    };
-    Ok(format!("{} {}{kept}", identity.name, identity.sha256))
+    let mut label = format!("{} {}", identity.name, identity.sha256);
+    if format != WeightFormat::F32 {
+        label = format!("{label} {}", format.name());
+    }
+    Ok(label)
 }
 
 fn shown(decoding: &Decoding) -> String {
