@@ -105,18 +105,21 @@ pub(crate) fn novels(data: &Path) -> Result<Vec<Author>> {
         .collect())
 }
 
-/// Long general documents as if each were an author of a few passages. One document tells more
-/// about its author's ways than nothing, and there are thousands.
-pub(crate) fn long_documents(data: &Path) -> Result<Vec<Author>> {
-    const PASSAGE_CHARACTERS: usize = 1_200;
+/// General documents as if each were an author of up to `most` passages of so many characters. One
+/// document tells more about its author's ways than nothing, and there are thousands.
+pub(crate) fn documents_as_authors(
+    data: &Path,
+    characters: usize,
+    most: usize,
+) -> Result<Vec<Author>> {
     let documents = general(data, "general_clean")?;
     Ok(documents
         .iter()
-        .filter(|document| document.len() > 4 * PASSAGE_CHARACTERS)
+        .filter(|document| document.len() > 4 * characters)
         .zip(0..)
         .map(|(document, number)| {
-            let mut passages = whole_sentences(document, PASSAGE_CHARACTERS);
-            passages.truncate(8);
+            let mut passages = whole_sentences(document, characters);
+            passages.truncate(most);
             let name = format!("document {number}");
             author_of(name, &passages, &|_| String::new())
         })

@@ -17,7 +17,7 @@ use crate::{
 
 /// Copies the trained parts into `folder` and prints the card's figures.
 pub(crate) fn make(data: &Path, work: &Path, folder: &Path) -> Result<()> {
-    let trained = work.join("starts/model");
+    let trained = work.join("passages/model");
     fs_err::create_dir_all(folder.join("encoder"))?;
     for file in ["config.json", "model.safetensors", "tokenizer.json"] {
         fs_err::copy(trained.join(file), folder.join(file))?;

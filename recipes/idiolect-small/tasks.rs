@@ -5,18 +5,19 @@
 use std::{collections::HashMap, path::Path};
 
 use anyhow::{Result, anyhow};
-use idiolect_core::{Document, sentences};
+use idiolect_core::{Document, first_characters, sentences};
 use idiolect_models::{Precision, StaticEncoder, Tokenizer};
 use idiolect_pipeline::{PAST_CHARACTERS, Prompt, keywords_of};
 use idiolect_retrieval::Analyzer;
 use idiolect_training::{
-    examples::{BuildOptions, Example, Shares, Split, build_examples, survey},
+    examples::{BuildOptions, Example, Shares, build_examples, survey},
     features::Featurizer,
     fit::{Features, OptimizerKind, Schedule, TaskData, TrainOptions},
     labels::Alike,
     pairs::{Pair, PairOptions, build_pairs},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use rayon::prelude::*;
 
 use crate::{
     corpus::{self, Author},
@@ -30,6 +31,8 @@ const SUMMARY: usize = 96;
 const KEYWORDS: usize = 12;
 /// Of each text of a pair, so that some twenty pairs make a batch.
 const PAIR_CHARACTERS: usize = 360;
+/// The shortest and the longest text of a pair where lengths differ.
+const PAIR_LENGTHS: std::ops::Range<usize> = 240..600;
 
 /// One stretch of the tasks' training: who writes, and how much of each task.
 pub(crate) struct Stage {
@@ -42,13 +45,16 @@ pub(crate) struct Stage {
     /// Whether novels are authors too, their scenes documents, and long general documents make
     /// pairs for author distinction.
     general: bool,
+    /// Whether every general document makes pairs, by passages of a few hundred characters, and the
+    /// texts of pairs are of many lengths.
+    passages: bool,
     /// Share of the paper's examples that begin with a few words only, as people's drafts do.
     short_starts: f64,
     /// Rates of generation, pre-training, summary, general summary, key words, distinction.
     rates: [f64; 6],
 }
 
-pub(crate) const STAGES: [Stage; 3] = [
+pub(crate) const STAGES: [Stage; 4] = [
     Stage {
         name: "tasks",
         after: "long",
@@ -56,6 +62,7 @@ pub(crate) const STAGES: [Stage; 3] = [
         lr: 0.01,
         seed: 2,
         general: false,
+        passages: false,
         short_starts: 0.0,
         rates: [0.25, 0.4, 0.05, 0.03, 0.06, 0.5],
     },
@@ -66,6 +73,7 @@ pub(crate) const STAGES: [Stage; 3] = [
         lr: 0.006,
         seed: 3,
         general: true,
+        passages: false,
         short_starts: 0.0,
         rates: [0.5, 0.2, 0.06, 0.03, 0.08, 0.3],
     },
@@ -76,8 +84,20 @@ pub(crate) const STAGES: [Stage; 3] = [
         lr: 0.004,
         seed: 4,
         general: true,
+        passages: false,
         short_starts: 0.6,
         rates: [0.6, 0.15, 0.08, 0.01, 0.1, 0.1],
+    },
+    Stage {
+        name: "passages",
+        after: "starts",
+        steps: 7_000,
+        lr: 0.008,
+        seed: 5,
+        general: true,
+        passages: true,
+        short_starts: 0.4,
+        rates: [0.35, 0.25, 0.08, 0.02, 0.1, 0.4],
     },
 ];
 
@@ -185,15 +205,16 @@ fn tasks(
     let general = corpus::summaries(data)?
         .iter()
         .map(|pair| {
-            let text = idiolect_core::first_characters(&pair.document, PAST_CHARACTERS);
+            let text = first_characters(&pair.document, PAST_CHARACTERS);
             answers.answer(&Prompt::summary(None, text), &pair.summary)
         })
         .collect();
     let before = cached(&work.join("long.features"), || Ok(Vec::new()))?;
     if stage.general {
-        authors.extend(corpus::long_documents(data)?);
+        let (characters, most) = if stage.passages { (600, 8) } else { (1_200, 8) };
+        authors.extend(corpus::documents_as_authors(data, characters, most)?);
     }
-    let pairs = distinction(&authors, &answers)?;
+    let pairs = distinction(stage, &authors, &answers)?;
     let tasks = [
         ("generation", generation),
         ("pre-training", before),
@@ -297,11 +318,16 @@ fn generation_of(example: &Example, featurizer: &Featurizer<'_>, random: &mut St
     held.features
 }
 
-fn distinction(authors: &[Author], featurizer: &Featurizer<'_>) -> Result<Vec<Features>> {
+fn distinction(
+    stage: &Stage,
+    authors: &[Author],
+    featurizer: &Featurizer<'_>,
+) -> Result<Vec<Features>> {
+    let by_name: HashMap<&str, &Author> = authors
+        .iter()
+        .map(|author| (author.name.as_str(), author))
+        .collect();
     let names: Vec<String> = authors.iter().map(|author| author.name.clone()).collect();
-    // Everybody here may be trained on, so there is no split to look at.
-    let splits: HashMap<String, Split> = HashMap::new();
-    let splits = splits.into_iter().collect();
     let mut random = StdRng::seed_from_u64(6);
     let mut found = Vec::new();
     // Each time other documents meet, and other parts of them.
@@ -310,24 +336,35 @@ fn distinction(authors: &[Author], featurizer: &Featurizer<'_>) -> Result<Vec<Fe
             max_per_author: 300,
             seed,
         };
+        // Everybody here may be trained on, so there is no split to look at.
         build_pairs(
             &names,
-            &splits,
-            &mut |name| Ok(documents(authors, name)),
+            &[].into(),
+            &mut |name| Ok(by_name[name].documents.clone()),
             &options,
             &mut |pair| {
-                let part = Pair {
-                    first: from_anywhere(&pair.first, &mut random).to_owned(),
-                    second: from_anywhere(&pair.second, &mut random).to_owned(),
-                    ..pair.clone()
+                let mut part = |text| {
+                    let characters = if stage.passages {
+                        random.random_range(PAIR_LENGTHS)
+                    } else {
+                        PAIR_CHARACTERS
+                    };
+                    first_characters(from_anywhere(text, &mut random), characters).to_owned()
                 };
-                found.push(featurizer.distinction(&shortened(&part)));
+                found.push(Pair {
+                    first: part(&pair.first),
+                    second: part(&pair.second),
+                    ..pair.clone()
+                });
                 Ok(())
             },
         )
         .map_err(|error| anyhow!(error))?;
     }
-    Ok(found)
+    Ok(found
+        .par_iter()
+        .map(|pair| featurizer.distinction(pair))
+        .collect())
 }
 
 /// A text from the start of one of its sentences on, as long as enough is left of it.
@@ -345,7 +382,7 @@ fn from_anywhere<'a>(text: &'a str, random: &mut StdRng) -> &'a str {
 
 /// A pair by the beginnings of both texts, so that neither is cut more than the other.
 pub(crate) fn shortened(pair: &Pair) -> Pair {
-    let cut = |text: &str| idiolect_core::first_characters(text, PAIR_CHARACTERS).to_owned();
+    let cut = |text: &str| first_characters(text, PAIR_CHARACTERS).to_owned();
     Pair {
         first: cut(&pair.first),
         second: cut(&pair.second),
