@@ -91,7 +91,7 @@ pub(crate) const STAGES: [Stage; 4] = [
     Stage {
         name: "passages",
         after: "starts",
-        steps: 7_000,
+        steps: 4_500,
         lr: 0.008,
         seed: 5,
         general: true,

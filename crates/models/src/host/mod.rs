@@ -2,6 +2,9 @@
 //! weights can be read. Rows of a batch lie one below the other and are never padded.
 
 mod attention;
+mod attention_learning;
+mod backward;
+mod dropout;
 mod gemm;
 mod int8;
 mod matrix;
@@ -9,7 +12,10 @@ mod memory;
 mod simd;
 
 pub(crate) use attention::{Attention, DistanceBias, Few};
-pub(crate) use gemm::Rows;
+pub(crate) use attention_learning::{Attending, DistanceGradient, Gradients};
+pub(crate) use backward::{cross_entropy_backward, rms_norm_backward};
+pub(crate) use dropout::{Dropout, row_number};
+pub(crate) use gemm::{Rows, add_times, add_transposed_times, times_transposed};
 pub(crate) use matrix::Matrix;
 pub(crate) use memory::Memory;
 pub use simd::Activation;

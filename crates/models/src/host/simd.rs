@@ -130,7 +130,7 @@ impl WithSimd for Activate<'_> {
 
 /// x · Φ(x), Φ by Abramowitz & Stegun 7.1.26.
 #[inline(always)]
-fn gelu(x: f32) -> f32 {
+pub(super) fn gelu(x: f32) -> f32 {
     const FACTORS: [f32; 5] = [
         1.061_405_4,
         -1.453_152,
@@ -152,7 +152,7 @@ fn gelu(x: f32) -> f32 {
 
 /// ½x(1 + tanh y) = x·σ(2y).
 #[inline(always)]
-fn gelu_tanh(x: f32) -> f32 {
+pub(super) fn gelu_tanh(x: f32) -> f32 {
     const TWICE: f32 = 1.595_769;
     x / (1.0 + exp(-TWICE * x * (1.0 + 0.044_715 * x * x)))
 }
@@ -244,9 +244,15 @@ impl WithSimd for LogTotal<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> f32 {
-        let peak = greatest(self.0, |score| score);
-        peak + sum(self.0, |score| exp(score - peak)).ln()
+        log_sum(self.0)
     }
+}
+
+/// [`log_total`], as a part of code for wide vectors.
+#[inline(always)]
+pub(super) fn log_sum(scores: &[f32]) -> f32 {
+    let peak = greatest(scores, |score| score);
+    peak + sum(scores, |score| exp(score - peak)).ln()
 }
 
 /// Index of the largest number, the first of several; `None` where all are minus infinity.

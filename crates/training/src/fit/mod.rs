@@ -31,7 +31,7 @@ pub use source::{Features, Source};
 pub use validation::{Held, ValidationSet, bits_per_byte};
 
 use checkpoint::Position;
-use gradients::{Network, Workers, norm, shorten};
+use gradients::{Engine, Network, Step, norm, shorten};
 use mixture::mix;
 use optimizer::{Gradients, Optimizing};
 
@@ -221,7 +221,7 @@ pub fn train(
             sampler.next_batch();
         }
     }
-    let workers = Workers::new(device, options.batch, options.dropout)?;
+    let engine = Engine::new(device, options.batch)?;
     let mut metrics = open_metrics(run.out, position.step)?;
     let behind = position.seconds;
     let (started, mut saved) = (Instant::now(), Instant::now());
@@ -233,7 +233,7 @@ pub fn train(
             options,
             step,
             &mut sampler,
-            &workers,
+            &engine,
             &mut optimizing,
             device,
         )?;
@@ -314,7 +314,7 @@ fn train_step(
     options: &TrainOptions,
     step: u64,
     sampler: &mut Sampler,
-    workers: &Workers,
+    engine: &Engine,
     optimizing: &mut Optimizing,
     device: &Device,
 ) -> Result<Metric, TrainError> {
@@ -343,15 +343,14 @@ fn train_step(
     let seen = rows.map(|row| row.input.len()).sum::<usize>() + tokens;
     let mut loss = 0.0;
     let mut gradients = Gradients::new();
-    for batch in &batches {
-        let (part, more) = workers.compute(
-            run.network(),
-            &run.parameters,
-            batch,
+    for (i, batch) in batches.iter().enumerate() {
+        let of_batch = Step {
             tokens,
-            options.dropout,
-            &learning,
-        )?;
+            dropout: options.dropout,
+            seed: mix(options.seed, step, i as u64),
+        };
+        let (part, more) =
+            engine.compute(run.network(), &run.parameters, batch, of_batch, &learning)?;
         loss += part;
         gradients::add(&mut gradients, more);
     }
