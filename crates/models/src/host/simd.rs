@@ -57,23 +57,25 @@ impl Activation {
     /// Applies it to the first half of each row of twice `width`, and multiplies with the second.
     pub(crate) fn gated(self, x: &[f32], width: usize) -> Vec<f32> {
         let mut made = vec![0.0; x.len() / 2];
-        let part = |(x, made): (&[f32], &mut [f32])| {
-            with_simd(Gate {
-                activation: self,
-                x,
-                width,
-                made,
-            });
-        };
         if made.len() <= SHARE {
-            part((x, &mut made));
+            self.gated_into(x, width, &mut made);
         } else {
             let share = (SHARE / width).max(1) * width;
             x.par_chunks(2 * share)
                 .zip(made.par_chunks_mut(share))
-                .for_each(part);
+                .for_each(|(x, made)| self.gated_into(x, width, made));
         }
         made
+    }
+
+    /// [`Activation::gated`] by this thread, into numbers that are there.
+    pub(crate) fn gated_into(self, x: &[f32], width: usize, made: &mut [f32]) {
+        with_simd(Gate {
+            activation: self,
+            x,
+            width,
+            made,
+        });
     }
 }
 
@@ -278,13 +280,18 @@ impl WithSimd for Greatest<'_> {
 /// The root-mean-square norm of each row, times the weight.
 pub(crate) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     let mut normed = vec![0.0; x.len()];
+    rms_norm_into(x, weight, epsilon, &mut normed);
+    normed
+}
+
+/// [`rms_norm`] into numbers that are there.
+pub(crate) fn rms_norm_into(x: &[f32], weight: &[f32], epsilon: f32, normed: &mut [f32]) {
     with_simd(RmsNorm {
         x,
         weight,
         epsilon,
-        normed: &mut normed,
+        normed,
     });
-    normed
 }
 
 struct RmsNorm<'a> {

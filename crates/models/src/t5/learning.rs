@@ -15,8 +15,9 @@ use super::{
 use crate::{
     Error, Parameters,
     host::{
-        DistanceBias, DistanceGradient, Dropout, Rows, add, add_times, add_transposed_times,
-        cross_entropy_backward, rms_norm, rms_norm_backward, row_number, scale, times_transposed,
+        Buffer, DistanceBias, DistanceGradient, Dropout, Rows, add, add_times,
+        add_transposed_times, cross_entropy_backward, rms_norm_backward, rms_norm_into, row_number,
+        scale, times_transposed,
     },
 };
 
@@ -48,7 +49,7 @@ pub struct Learner<'a> {
 }
 
 /// Tokens whose activations are kept at once, unless one sequence has more.
-const TOKENS: usize = 768;
+const TOKENS: usize = 1400;
 
 impl<'a> Learner<'a> {
     /// Takes the weights as they are now.
@@ -197,7 +198,7 @@ impl<'a> Learner<'a> {
         let mut decoder = Vec::new();
         for (i, layer) in self.network.decoder.layers.iter().enumerate() {
             let bias = &decoder_biases[i % decoder_biases.len()];
-            let seen = Some((states.as_slice(), &inputs));
+            let seen = Some((&*states, &inputs));
             decoder.push(self.layer(layer, &mut y, seen, &outputs, bias, &mut drop_outputs));
         }
         let mut hidden = self.norm(&y, self.network.decoder.norm);
@@ -209,7 +210,7 @@ impl<'a> Learner<'a> {
 
         scale(&mut gradient, self.output_scale());
         drop_outputs.previous(&mut gradient);
-        let mut of_y = vec![0.0; y.len()];
+        let mut of_y = Buffer::zeros(y.len());
         self.norm_backward(
             &y,
             self.network.decoder.norm,
@@ -217,7 +218,7 @@ impl<'a> Learner<'a> {
             &mut of_y,
             gradients,
         );
-        let mut of_states = vec![0.0; states.len()];
+        let mut of_states = Buffer::zeros(states.len());
         let mut of_biases = self.distances(decoder_biases, &outputs);
         for (i, (layer, kept)) in self
             .network
@@ -229,7 +230,7 @@ impl<'a> Learner<'a> {
             .rev()
         {
             let place = i % decoder_biases.len();
-            let seen = Some((states.as_slice(), &inputs, &mut of_states));
+            let seen = Some((&*states, &inputs, &mut of_states));
             let bias = (&decoder_biases[place], &mut of_biases[place]);
             self.layer_backward(
                 layer,
@@ -247,7 +248,7 @@ impl<'a> Learner<'a> {
         self.embed_backward(&read, &of_y, gradients);
 
         drop_inputs.previous(&mut of_states);
-        let mut of_x = vec![0.0; x.len()];
+        let mut of_x = Buffer::zeros(x.len());
         self.norm_backward(
             &x,
             self.network.encoder.norm,
@@ -291,7 +292,7 @@ impl<'a> Learner<'a> {
         targets: &[u32],
         weight: f64,
         gradients: &mut WeightGradients,
-    ) -> (f64, Vec<f32>) {
+    ) -> (f64, Buffer) {
         /// Logits that are in memory at once.
         const LOGITS: usize = 1 << 22;
         let Config {
@@ -301,18 +302,18 @@ impl<'a> Learner<'a> {
         } = *self.config;
         let head = self.matrix(self.network.head);
         let together = (LOGITS / vocabulary).clamp(16, 512);
-        let mut of_hidden = vec![0.0; hidden.len()];
-        let mut logits = Vec::new();
+        let mut of_hidden = Buffer::zeros(hidden.len());
+        let mut logits = Buffer::of(targets.len().min(together) * vocabulary);
         let mut nats = 0.0;
         let parts = hidden
             .chunks(together * width)
             .zip(targets.chunks(together));
         for ((hidden, targets), of_hidden) in parts.zip(of_hidden.chunks_mut(together * width)) {
-            logits.resize(targets.len() * vocabulary, 0.0);
+            let logits = &mut logits[..targets.len() * vocabulary];
             let hidden = Rows::new(hidden, targets.len(), width);
-            times_transposed(hidden, head, &mut logits, vocabulary, true);
-            nats += cross_entropy_backward(&mut logits, targets, weight as f32);
-            let logits = Rows::new(&logits, targets.len(), vocabulary);
+            times_transposed(hidden, head, logits, vocabulary, true);
+            nats += cross_entropy_backward(logits, targets, weight as f32);
+            let logits = Rows::new(logits, targets.len(), vocabulary);
             add_transposed_times(logits, hidden, &mut gradients[self.network.head], width);
             add_times(logits, head, of_hidden, width);
         }
@@ -327,13 +328,14 @@ impl<'a> Learner<'a> {
         }
     }
 
-    fn embed(&self, ids: &[u32]) -> Vec<f32> {
+    fn embed(&self, ids: &[u32]) -> Buffer {
         let width = self.config.d_model;
-        let shared = &self.weights[self.network.shared];
-        ids.iter()
-            .flat_map(|&id| &shared[id as usize * width..][..width])
-            .copied()
-            .collect()
+        let shared = self.matrix(self.network.shared);
+        let mut x = Buffer::of(ids.len() * width);
+        for (x, &id) in x.chunks_exact_mut(width).zip(ids) {
+            x.copy_from_slice(shared.row(id as usize));
+        }
+        x
     }
 
     fn embed_backward(&self, ids: &[u32], gradient: &[f32], gradients: &mut WeightGradients) {
@@ -350,12 +352,11 @@ impl<'a> Learner<'a> {
         Rows::new(values, values.len() / width, width)
     }
 
-    fn norm(&self, x: &[f32], place: usize) -> Vec<f32> {
-        rms_norm(
-            x,
-            &self.weights[place],
-            self.config.layer_norm_epsilon as f32,
-        )
+    fn norm(&self, x: &[f32], place: usize) -> Buffer {
+        let mut normed = Buffer::of(x.len());
+        let epsilon = self.config.layer_norm_epsilon as f32;
+        rms_norm_into(x, &self.weights[place], epsilon, &mut normed);
+        normed
     }
 
     fn norm_backward(

@@ -4,7 +4,7 @@ use super::{
     token_number,
 };
 use crate::host::{
-    Activation, Attending, DistanceBias, DistanceGradient, Dropout, Gradients, Rows, add,
+    Activation, Attending, Buffer, DistanceBias, DistanceGradient, Dropout, Gradients, Rows, add,
     add_times, add_transposed_times, times_transposed,
 };
 
@@ -99,20 +99,20 @@ pub(super) struct LayerKept {
 
 struct AttentionKept {
     /// What came in.
-    x: Vec<f32>,
-    queries: Vec<f32>,
-    keys: Vec<f32>,
-    values: Vec<f32>,
+    x: Buffer,
+    queries: Buffer,
+    keys: Buffer,
+    values: Buffer,
     /// For each query and head the logarithm of its exponentials' sum.
-    totals: Vec<f32>,
-    mixed: Vec<f32>,
+    totals: Buffer,
+    mixed: Buffer,
 }
 
 struct FeedForwardKept {
     /// What came in.
-    x: Vec<f32>,
+    x: Buffer,
     /// The projection, and the gate's beside it.
-    projected: Vec<f32>,
+    projected: Buffer,
 }
 
 impl Learner<'_> {
@@ -120,7 +120,7 @@ impl Learner<'_> {
     pub(super) fn layer(
         &self,
         places: &LayerPlaces,
-        x: &mut Vec<f32>,
+        x: &mut Buffer,
         seen: Option<(&[f32], &Sequences)>,
         sequences: &Sequences,
         bias: &DistanceBias,
@@ -148,7 +148,7 @@ impl Learner<'_> {
         places: &LayerPlaces,
         kept: LayerKept,
         gradient: &mut [f32],
-        seen: Option<(&[f32], &Sequences, &mut Vec<f32>)>,
+        seen: Option<(&[f32], &Sequences, &mut Buffer)>,
         sequences: &Sequences,
         bias: (&DistanceBias, &mut DistanceGradient),
         dropping: &mut Dropping<'_>,
@@ -181,7 +181,7 @@ impl Learner<'_> {
     fn attention(
         &self,
         places: &AttentionPlaces,
-        x: &mut Vec<f32>,
+        x: &mut Buffer,
         seen: Option<(&[f32], &Sequences)>,
         sequences: &Sequences,
         bias: Option<&DistanceBias>,
@@ -192,37 +192,42 @@ impl Learner<'_> {
         let (source, others) = seen.unwrap_or((&normed, sequences));
         let count = x.len() / self.config.d_model;
         let projected = |x: &[f32], place| {
-            let mut made = vec![0.0; x.len() / self.config.d_model * inner];
+            let mut made = Buffer::of(x.len() / self.config.d_model * inner);
             self.linear(x, place, &mut made, inner);
             made
         };
-        let kept = AttentionKept {
-            x: Vec::new(),
-            queries: projected(&normed, places.q),
-            keys: projected(source, places.k),
-            values: projected(source, places.v),
-            totals: Vec::new(),
-            mixed: Vec::new(),
-        };
+        let queries = projected(&normed, places.q);
+        let keys = projected(source, places.k);
+        let values = projected(source, places.v);
         let place = dropping.heads(self.config.num_heads);
-        let mut mixed = vec![0.0; count * inner];
-        let mut totals = vec![0.0; count * self.config.num_heads];
+        let mut mixed = Buffer::of(count * inner);
+        let mut totals = Buffer::of(count * self.config.num_heads);
         for (&own, &other) in sequences.spans.iter().zip(&others.spans) {
-            let attending = self.attending(&kept, own, other, others.causal, bias, dropping, place);
+            let attending = self.attending(
+                [&queries, &keys, &values],
+                own,
+                other,
+                others.causal,
+                bias,
+                dropping,
+                place,
+            );
             attending.forward(
                 &mut mixed[own.0 * inner..],
                 &mut totals[own.0 * self.config.num_heads..],
             );
         }
-        let mut made = vec![0.0; x.len()];
+        let mut made = Buffer::of(x.len());
         self.linear(&mixed, places.o, &mut made, self.config.d_model);
         dropping.next(&mut made);
         add(&mut made, x);
         AttentionKept {
             x: std::mem::replace(x, made),
+            queries,
+            keys,
+            values,
             totals,
             mixed,
-            ..kept
         }
     }
 
@@ -235,7 +240,7 @@ impl Learner<'_> {
         places: &AttentionPlaces,
         kept: &AttentionKept,
         gradient: &mut [f32],
-        mut seen: Option<(&[f32], &Sequences, &mut Vec<f32>)>,
+        mut seen: Option<(&[f32], &Sequences, &mut Buffer)>,
         sequences: &Sequences,
         bias: Option<(&DistanceBias, &mut DistanceGradient)>,
         dropping: &mut Dropping<'_>,
@@ -247,9 +252,9 @@ impl Learner<'_> {
             self.config.num_heads,
         );
         let count = gradient.len() / width;
-        let mut of_made = gradient.to_vec();
+        let mut of_made = Buffer::copy_of(gradient);
         dropping.previous(&mut of_made);
-        let mut of_mixed = vec![0.0; count * inner];
+        let mut of_mixed = Buffer::zeros(count * inner);
         self.linear_backward(
             &kept.mixed,
             places.o,
@@ -261,14 +266,22 @@ impl Learner<'_> {
         drop(of_made);
 
         let normed = self.norm(&kept.x, places.norm);
-        let mut of_queries = vec![0.0; count * inner];
-        let mut of_keys = vec![0.0; kept.keys.len()];
-        let mut of_values = vec![0.0; kept.values.len()];
+        let mut of_queries = Buffer::zeros(count * inner);
+        let mut of_keys = Buffer::zeros(kept.keys.len());
+        let mut of_values = Buffer::zeros(kept.values.len());
         let place = dropping.previous_heads(heads);
         let (bias, mut of_bias) = bias.unzip();
         let others = seen.as_ref().map_or(sequences, |seen| seen.1);
         for (&own, &other) in sequences.spans.iter().zip(&others.spans) {
-            let attending = self.attending(kept, own, other, others.causal, bias, dropping, place);
+            let attending = self.attending(
+                [&kept.queries, &kept.keys, &kept.values],
+                own,
+                other,
+                others.causal,
+                bias,
+                dropping,
+                place,
+            );
             let rows = |values| Rows::new(values, count, inner).part(own.0, own.1);
             attending.backward(
                 rows(&of_mixed),
@@ -283,7 +296,7 @@ impl Learner<'_> {
             );
         }
 
-        let mut of_normed = vec![0.0; gradient.len()];
+        let mut of_normed = Buffer::zeros(gradient.len());
         self.linear_backward(
             &normed,
             places.q,
@@ -311,7 +324,7 @@ impl Learner<'_> {
     )]
     fn attending<'a>(
         &self,
-        kept: &'a AttentionKept,
+        [queries, keys, values]: [&'a Buffer; 3],
         own: (usize, usize),
         other: (usize, usize),
         causal: bool,
@@ -327,9 +340,9 @@ impl Learner<'_> {
             heads: self.config.num_heads,
             bias,
             causal,
-            queries: rows(&kept.queries, own),
-            keys: rows(&kept.keys, other),
-            values: rows(&kept.values, other),
+            queries: rows(queries, own),
+            keys: rows(keys, other),
+            values: rows(values, other),
             dropout: dropping
                 .dropout
                 .map(|dropout| (dropout, &dropping.numbers[own.0..own.0 + own.1], place)),
@@ -339,20 +352,20 @@ impl Learner<'_> {
     fn feed_forward(
         &self,
         places: &FeedForwardPlaces,
-        x: &mut Vec<f32>,
+        x: &mut Buffer,
         dropping: &mut Dropping<'_>,
     ) -> FeedForwardKept {
         let ff = self.config.d_ff;
         let normed = self.norm(x, places.norm);
         let count = x.len() / self.config.d_model;
         let both = places.wi.len() * ff;
-        let mut projected = vec![0.0; count * both];
+        let mut projected = Buffer::of(count * both);
         for (i, &wi) in places.wi.iter().enumerate() {
             self.linear(&normed, wi, &mut projected[i * ff..], both);
         }
         let mut hidden = self.activated(&projected, places.wi.len());
         dropping.next(&mut hidden);
-        let mut made = vec![0.0; x.len()];
+        let mut made = Buffer::of(x.len());
         self.linear(&hidden, places.wo, &mut made, self.config.d_model);
         dropping.next(&mut made);
         add(&mut made, x);
@@ -372,11 +385,11 @@ impl Learner<'_> {
     ) {
         let (ff, width) = (self.config.d_ff, self.config.d_model);
         let FeedForwardKept { x, mut projected } = kept;
-        let mut of_made = gradient.to_vec();
+        let mut of_made = Buffer::copy_of(gradient);
         dropping.previous(&mut of_made);
         let mut hidden = self.activated(&projected, places.wi.len());
         dropping.previous(&mut hidden);
-        let mut of_hidden = vec![0.0; hidden.len()];
+        let mut of_hidden = Buffer::zeros(hidden.len());
         self.linear_backward(
             &hidden,
             places.wo,
@@ -391,7 +404,7 @@ impl Learner<'_> {
         self.activation()
             .backward(&mut projected, &of_hidden, ff, places.wi.len() == 2);
         let normed = self.norm(&x, places.norm);
-        let mut of_normed = vec![0.0; normed.len()];
+        let mut of_normed = Buffer::zeros(normed.len());
         for (i, &wi) in places.wi.iter().enumerate() {
             self.linear_backward(
                 &normed,
@@ -405,11 +418,14 @@ impl Learner<'_> {
         self.norm_backward(&x, places.norm, &of_normed, gradient, gradients);
     }
 
-    fn activated(&self, projected: &[f32], parts: usize) -> Vec<f32> {
+    fn activated(&self, projected: &[f32], parts: usize) -> Buffer {
         if parts == 2 {
-            self.activation().gated(projected, self.config.d_ff)
+            let mut hidden = Buffer::of(projected.len() / 2);
+            self.activation()
+                .gated_into(projected, self.config.d_ff, &mut hidden);
+            hidden
         } else {
-            let mut hidden = projected.to_vec();
+            let mut hidden = Buffer::copy_of(projected);
             self.activation().apply(&mut hidden);
             hidden
         }
