@@ -18,6 +18,7 @@ pub(crate) use backward::{cross_entropy_backward, rms_norm_backward};
 pub(crate) use buffers::Buffer;
 pub(crate) use dropout::{Dropout, row_number};
 pub(crate) use gemm::{Rows, add_times, add_transposed_times, times_transposed};
+pub(crate) use int8::rounded;
 pub(crate) use matrix::Matrix;
 pub(crate) use memory::Memory;
 pub use simd::Activation;

@@ -170,7 +170,7 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
     let Some(predictions) = predictions else {
         return Ok(Status::Interrupted);
     };
-    let weights = weights_label(&model, context.settings.weights)?;
+    let weights = weights_label(&model)?;
     let labels: Vec<RowLabel> = rows
         .iter()
         .map(|row| label(row, arguments, &weights, &decoding, seed))
@@ -424,8 +424,8 @@ fn label(
 }
 
 /// Which weights were measured, and how they were kept where that changes results.
-fn weights_label(model: &Seq2Seq, format: WeightFormat) -> anyhow::Result<String> {
-    let identity = model.identity()?;
+fn weights_label(model: &Seq2Seq) -> anyhow::Result<String> {
+    let (identity, format) = (model.identity()?, model.weight_format());
     let mut label = format!("{} {}", identity.name, identity.sha256);
     if format != WeightFormat::F32 {
         label = format!("{label} {}", format.name());
