@@ -51,6 +51,7 @@ fn distinction(authors: &[corpus::Author], tokenizer: &Tokenizer, model: &Seq2Se
     let options = PairOptions {
         max_per_author: 10,
         seed: 9,
+        ..PairOptions::default()
     };
     let featurizer = featurizer(tokenizer, INPUT, INPUT);
     let (mut inputs, mut labels) = (Vec::new(), Vec::new());
