@@ -19,6 +19,7 @@ mod lcs;
 mod meteor;
 mod ngrams;
 mod nltk_words;
+mod page;
 mod porter;
 mod prediction;
 mod python;
@@ -29,6 +30,7 @@ mod score;
 mod signature;
 mod significance;
 mod student;
+mod style;
 mod table;
 mod unicode;
 mod verification;
@@ -43,9 +45,10 @@ pub use copied::{Copied, LONGEST_AT_LEAST, SHARE_FROM, copied};
 pub use error::Error;
 pub use meteor::meteor;
 pub use nltk_words::nltk_words;
+pub use page::{Mark, columns_plot, escaped, histogram, html_page, interval_plot};
 pub use porter::porter_stem;
-pub use prediction::{Prediction, text_scores};
-pub use report::report_html;
+pub use prediction::{Prediction, style_scores, text_scores};
+pub use report::{SideBySide, Written, report_html};
 pub use resample::{Interval, Resampling};
 pub use rouge::{RougeKind, RougeScore, rouge, rouge_best};
 pub use score::{CorpusScores, Metric, Score, ScoreOptions, Scored, Scores, score};
@@ -54,6 +57,7 @@ pub use significance::{
     FEWEST_USERS, Observed, Paired, PairedBootstrap, TTest, WinRate, mean_interval,
     paired_bootstrap, paired_t_test, win_rate,
 };
+pub use style::{Style, StyleReference};
 pub use table::{
     BITS_PER_BYTE, Cell, Comparison, Row, RowLabel, SIGNIFICANT, Table, lower_is_better, shown,
 };

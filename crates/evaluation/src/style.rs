@@ -18,7 +18,7 @@ const FUNCTION_WORDS: [&str; 120] = [
     "off", "on", "once", "one", "only", "or", "other", "our", "out", "over", "own", "quite",
     "rather", "really", "shall", "she", "should", "since", "so", "some", "such", "than", "that",
     "the", "their", "them", "then", "there", "these", "they", "this", "those", "though", "to",
-    "up", "very", "was", "we", "were", "what", "when", "which", "who", "will", "with",
+    "up", "very", "was", "we", "were", "what", "when", "which", "who", "will", "with", "you",
 ];
 
 /// Marks whose rates are compared.
@@ -26,12 +26,39 @@ const MARKS: [char; 12] = ['.', ',', ';', ':', '!', '?', '-', '—', '(', '"', '
 
 /// First words of greetings and of closing lines, lower-cased.
 const GREETINGS: [&str; 12] = [
-    "hi", "hello", "hey", "dear", "hallo", "greetings", "morning", "good", "hiya", "howdy",
-    "folks", "all",
+    "hi",
+    "hello",
+    "hey",
+    "dear",
+    "hallo",
+    "greetings",
+    "morning",
+    "good",
+    "hiya",
+    "howdy",
+    "folks",
+    "all",
 ];
 const SIGN_OFFS: [&str; 19] = [
-    "best", "regards", "cheers", "thanks", "thank", "thx", "sincerely", "yours", "love", "kind",
-    "warm", "take", "bye", "ciao", "cordially", "respectfully", "later", "talk", "hth",
+    "best",
+    "regards",
+    "cheers",
+    "thanks",
+    "thank",
+    "thx",
+    "sincerely",
+    "yours",
+    "love",
+    "kind",
+    "warm",
+    "take",
+    "bye",
+    "ciao",
+    "cordially",
+    "respectfully",
+    "later",
+    "talk",
+    "hth",
 ];
 
 /// A line with more words is no greeting and no closing.
@@ -336,7 +363,9 @@ mod tests {
         assert_eq!(style.sentence_length, Some(0.0));
         assert_eq!(style.sentence_spread, Some(1.0));
         // Per hundred words: . 16.7 and 33.3, ! 16.7 and 0, , 0 and 33.3.
-        assert!((style.punctuation.unwrap() - (50.0 / 3.0 + 50.0 / 3.0 + 100.0 / 3.0)).abs() < 1e-9);
+        assert!(
+            (style.punctuation.unwrap() - (50.0 / 3.0 + 50.0 / 3.0 + 100.0 / 3.0)).abs() < 1e-9
+        );
         assert_eq!(style.length_ratio, Some(0.5));
     }
 }

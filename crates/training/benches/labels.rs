@@ -34,13 +34,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let examples: Vec<(Vec<Embedded>, Vec<Embedded>)> = (0..EXAMPLES)
             .map(|_| (unit(8, &mut random), unit(past, &mut random)))
             .collect();
-        report(&format!("summary labels, 8 x {past} snippets of 384"), || {
-            for (target, past) in &examples {
-                let past: Vec<&Embedded> = past.iter().collect();
-                black_box(summary_label(target, &past));
-            }
-            examples.len()
-        });
+        report(
+            &format!("summary labels, 8 x {past} snippets of 384"),
+            || {
+                for (target, past) in &examples {
+                    let past: Vec<&Embedded> = past.iter().collect();
+                    black_box(summary_label(target, &past));
+                }
+                examples.len()
+            },
+        );
     }
     keywords(words, synonyms)
 }

@@ -34,10 +34,18 @@ pub fn build_examples(
     each: &mut dyn FnMut(Split, &Example) -> std::io::Result<()>,
 ) -> Result<(), DataError> {
     let from = Resume::default();
-    build_examples_from(survey, documents, alike, encoder, options, from, &mut |built| match built {
-        Built::Example(split, example) => each(split, example),
-        Built::Authors(_) => Ok(()),
-    })
+    build_examples_from(
+        survey,
+        documents,
+        alike,
+        encoder,
+        options,
+        from,
+        &mut |built| match built {
+            Built::Example(split, example) => each(split, example),
+            Built::Authors(_) => Ok(()),
+        },
+    )
 }
 
 /// How many authors of the survey are done.

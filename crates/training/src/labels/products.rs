@@ -1,5 +1,4 @@
-//! Inner products and distances of vectors with the widest instructions that the processor has. The
-//! sums have a fixed order, so every processor gives the same bits.
+//! Inner products and distances of vectors with the widest instructions that the processor has.
 
 #![expect(
     clippy::inline_always,
@@ -8,10 +7,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Partial sums, so that an addition need not wait for the one before.
-const LANES: usize = 16;
-
-/// Vectors on the left that share each load of one on the right.
+/// Vectors on the left that share each load of one on the right, and whose additions need not wait
+/// for each other.
 const TOGETHER: usize = 4;
 
 /// The inner product of each on the left with each on the right: row after row, a row for each on
@@ -29,7 +26,7 @@ impl WithSimd for Products<'_> {
     type Output = Vec<f32>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let Self { left, right } = self;
         let mut found = vec![0.0; left.len() * right.len()];
         for (group, rows) in left
@@ -38,12 +35,15 @@ impl WithSimd for Products<'_> {
         {
             for (column, right_vector) in right.iter().enumerate() {
                 if let &[a, b, c, d] = group {
-                    for (row, product) in together([a, b, c, d], right_vector).into_iter().enumerate() {
+                    for (row, product) in together(simd, [a, b, c, d], right_vector)
+                        .into_iter()
+                        .enumerate()
+                    {
                         rows[row * right.len() + column] = product;
                     }
                 } else {
                     for (row, left_vector) in group.iter().enumerate() {
-                        let [product] = together([left_vector], right_vector);
+                        let [product] = together(simd, [left_vector], right_vector);
                         rows[row * right.len() + column] = product;
                     }
                 }
@@ -54,41 +54,21 @@ impl WithSimd for Products<'_> {
 }
 
 #[inline(always)]
-fn together<const N: usize>(left: [&[f32]; N], right: &[f32]) -> [f32; N] {
-    let (right_chunks, right_rest) = right.as_chunks::<LANES>();
-    let mut lanes = [[0.0_f32; LANES]; N];
-    let chunks = left.map(|one| &one.as_chunks::<LANES>().0[..right_chunks.len()]);
-    for (place, right_chunk) in right_chunks.iter().enumerate() {
-        for (lanes, chunks) in lanes.iter_mut().zip(&chunks) {
-            for ((lane, a), b) in lanes.iter_mut().zip(&chunks[place]).zip(right_chunk) {
-                *lane += a * b;
-            }
+fn together<S: Simd, const N: usize>(simd: S, left: [&[f32]; N], right: &[f32]) -> [f32; N] {
+    let (right_wide, right_rest) = S::as_simd_f32s(right);
+    let wide = left.map(|one| &S::as_simd_f32s(one).0[..right_wide.len()]);
+    let mut lanes = [simd.splat_f32s(0.0); N];
+    for (place, &right) in right_wide.iter().enumerate() {
+        for (lanes, wide) in lanes.iter_mut().zip(wide) {
+            *lanes = simd.mul_add_f32s(wide[place], right, *lanes);
         }
     }
     let mut sums = [0.0; N];
-    for ((sum, lanes), left) in sums.iter_mut().zip(&lanes).zip(left) {
-        let rest = &left[right_chunks.len() * LANES..];
-        *sum = total(lanes)
-            + rest
-                .iter()
-                .zip(right_rest)
-                .map(|(a, b)| a * b)
-                .sum::<f32>();
+    for ((sum, lanes), left) in sums.iter_mut().zip(lanes).zip(left) {
+        let rest = S::as_simd_f32s(left).1.iter().zip(right_rest);
+        *sum = simd.reduce_sum_f32s(lanes) + rest.map(|(a, b)| a * b).sum::<f32>();
     }
     sums
-}
-
-#[inline(always)]
-fn total(lanes: &[f32; LANES]) -> f32 {
-    let mut sums = *lanes;
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            sums[lane] += sums[lane + width];
-        }
-        width /= 2;
-    }
-    sums[0]
 }
 
 /// Places of the rows, one after another in `rows`, whose distance from `from` squared is below
@@ -103,36 +83,33 @@ struct Nearer<'a> {
     limit: f32,
 }
 
-/// After so many chunks of lanes it is seen whether the sum is too great already.
-const CHUNKS_A_LOOK: usize = 3;
+/// After so many numbers it is seen whether the sum is too great already.
+const LOOK: usize = 64;
 
 impl WithSimd for Nearer<'_> {
     type Output = Vec<usize>;
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Vec<usize> {
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<usize> {
         let rows = self.rows.chunks_exact(self.from.len().max(1)).enumerate();
-        rows.filter(|(_, row)| is_nearer(self.from, row, self.limit))
+        rows.filter(|(_, row)| is_nearer(simd, self.from, row, self.limit))
             .map(|(place, _)| place)
             .collect()
     }
 }
 
 #[inline(always)]
-fn is_nearer(from: &[f32], row: &[f32], limit: f32) -> bool {
-    const LOOK: usize = LANES * CHUNKS_A_LOOK;
+fn is_nearer<S: Simd>(simd: S, from: &[f32], row: &[f32], limit: f32) -> bool {
     let mut sum = 0.0;
     for (a, b) in from.chunks(LOOK).zip(row.chunks(LOOK)) {
-        let (a_chunks, a_rest) = a.as_chunks::<LANES>();
-        let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-        let mut lanes = [0.0_f32; LANES];
-        for (a, b) in a_chunks.iter().zip(b_chunks) {
-            for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-                *lane += (a - b) * (a - b);
-            }
+        let ((a_wide, a_rest), (b_wide, b_rest)) = (S::as_simd_f32s(a), S::as_simd_f32s(b));
+        let mut lanes = simd.splat_f32s(0.0);
+        for (&a, &b) in a_wide.iter().zip(b_wide) {
+            let difference = simd.sub_f32s(a, b);
+            lanes = simd.mul_add_f32s(difference, difference, lanes);
         }
         let rest = a_rest.iter().zip(b_rest);
-        sum += total(&lanes) + rest.map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+        sum += simd.reduce_sum_f32s(lanes) + rest.map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
         if sum >= limit {
             return false;
         }

@@ -55,7 +55,10 @@ pub fn summary_label(target: &[Embedded], candidates: &[&Embedded]) -> SummaryLa
     let mut taken = vec![false; candidates.len()];
     let mut label = SummaryLabel::default();
     for (snippet, cosines) in target.iter().zip(cosines.chunks(candidates.len().max(1))) {
-        let free = cosines.iter().enumerate().filter(|&(place, _)| !taken[place]);
+        let free = cosines
+            .iter()
+            .enumerate()
+            .filter(|&(place, _)| !taken[place]);
         let best = free.reduce(|best, next| if next.1 > best.1 { next } else { best });
         let Some((place, &score)) = best else { break };
         taken[place] = true;
