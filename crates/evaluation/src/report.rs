@@ -293,9 +293,13 @@ fn write_gains(
     if authors > 1 {
         let better = columns.iter().filter(|(_, value)| *value > 0.0).count();
         columns.truncate(AUTHORS);
+        let (one, several) = match table.unit.as_str() {
+            "documents" => ("document", "documents"),
+            _ => ("author", "authors"),
+        };
         let _ = write!(
             out,
-            "<h2>Gain by author</h2>\n<p class=\"note\">{better} of {authors} authors gain; a column each, the pointer names it.</p>\n{}",
+            "<h2>Gain by {one}</h2>\n<p class=\"note\">{better} of {authors} {several} gain; a column each, the pointer names it.</p>\n{}",
             columns_plot(&format!("Gain in {name}"), &columns)
         );
     }

@@ -31,8 +31,15 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// How intervals were drawn.
     pub resampling: Resampling,
+    /// What is drawn again for intervals: `users`, or `documents` where all are one person's.
+    #[serde(default = "users")]
+    pub unit: String,
     /// Version of this software.
     pub version: String,
+}
+
+fn users() -> String {
+    "users".to_owned()
 }
 
 /// One configuration's results.
@@ -135,6 +142,7 @@ impl Table {
             metrics,
             rows,
             resampling,
+            unit: users(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
@@ -191,8 +199,14 @@ impl Table {
     pub(crate) fn caption(&self) -> String {
         let examples = self.rows.iter().map(|row| row.examples).max().unwrap_or(0);
         let users = self.rows.iter().map(|row| row.users).max().unwrap_or(0);
+        let unit = &self.unit;
+        let of = if *unit == self::users() {
+            format!(" of {users} users")
+        } else {
+            String::new()
+        };
         let mut caption = format!(
-            "{examples} examples of {users} users; ROUGE in percent; 95 % intervals from {} resamples of users.",
+            "{examples} examples{of}; ROUGE in percent; 95 % intervals from {} resamples of {unit}.",
             self.resampling.resamples
         );
         if let Some(against) = &self.against
@@ -200,12 +214,12 @@ impl Table {
         {
             let _ = write!(
                 caption,
-                " Differences from {against} are not marked: that takes {FEWEST_USERS} users."
+                " Differences from {against} are not marked: that takes {FEWEST_USERS} {unit}."
             );
         } else if let Some(against) = &self.against {
             let _ = write!(
                 caption,
-                " * differs from {against} with p < {SIGNIFICANT} both in the paired t-test over examples and in the paired bootstrap over users."
+                " * differs from {against} with p < {SIGNIFICANT} both in the paired t-test over examples and in the paired bootstrap over {unit}."
             );
         }
         if self.rows.iter().any(|row| row.row == "AuthorPred") {

@@ -193,7 +193,12 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
         seed,
         ..Resampling::default()
     };
-    let table = Table::new(&measured.predictions, &labels, against.as_deref(), resampling)?;
+    let table = Table::new(
+        &measured.predictions,
+        &labels,
+        against.as_deref(),
+        resampling,
+    )?;
     if let Some(out) = &arguments.out {
         save(out, "Evaluation", &measured, &table)?;
     }

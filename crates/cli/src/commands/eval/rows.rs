@@ -77,11 +77,7 @@ const fn only(past: Option<Ranking>) -> Makes {
     })
 }
 
-pub(crate) const fn with(
-    past: PastSource,
-    summary: StageSource,
-    keywords: StageSource,
-) -> Makes {
+pub(crate) const fn with(past: PastSource, summary: StageSource, keywords: StageSource) -> Makes {
     Makes::Text(Setup {
         past,
         summary,
