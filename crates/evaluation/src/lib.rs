@@ -51,7 +51,7 @@ pub use nltk_words::nltk_words;
 pub use page::{Mark, columns_plot, escaped, histogram, html_page, interval_plot};
 pub use porter::porter_stem;
 pub use prediction::{Prediction, style_scores, text_scores};
-pub use report::{SideBySide, Written, report_html};
+pub use report::{SideBySide, Written, report_body, report_html};
 pub use resample::{Interval, Resampling};
 pub use rouge::{RougeKind, RougeScore, rouge, rouge_best};
 pub use score::{CorpusScores, Metric, Score, ScoreOptions, Scored, Scores, score};

@@ -67,9 +67,9 @@ fn counts(text: &str) -> HashMap<Vec<char>, f64> {
         }
     }
     // A word said ten times does not say ten times as much.
-    counts
-        .values_mut()
-        .for_each(|count| *count = 1.0 + count.ln());
+    for count in counts.values_mut() {
+        *count = 1.0 + count.ln();
+    }
     counts
 }
 

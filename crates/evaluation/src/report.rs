@@ -37,10 +37,17 @@ pub struct Written {
 }
 
 /// The row whose gain is looked at more closely, where it is there; otherwise the last.
-const MAIN: [&str; 2] = ["AuthorPred", "SynCtx"];
+const MAIN: [&str; 3] = ["AuthorPred", "WithPast", "SynCtx"];
 
 /// Rows that are no proposal but a control.
-const CONTROLS: [&str; 4] = ["CopyStart", "PasteBest", "WrongAuthor", "RandomPast"];
+const CONTROLS: [&str; 6] = [
+    "CopyStart",
+    "PasteBest",
+    "WrongAuthor",
+    "RandomPast",
+    "OracleSum",
+    "OracleSyn",
+];
 
 /// Classes of the number of past documents: the last of each.
 const PASTS: [usize; 6] = [4, 9, 19, 49, 99, usize::MAX];
@@ -57,10 +64,17 @@ pub fn report_html(
     examples: &[SideBySide],
 ) -> String {
     let mut body = String::new();
-    let main = main_row(table);
-    if let Some(main) = main {
+    if let Some(main) = main_row(table) {
         write_lead(&mut body, table, main);
     }
+    body.push_str(&report_body(table, predictions, examples));
+    html_page(title, &body)
+}
+
+/// The page's inside, without a sentence on top.
+pub fn report_body(table: &Table, predictions: &[Prediction], examples: &[SideBySide]) -> String {
+    let mut body = String::new();
+    let main = main_row(table);
     let _ = writeln!(body, "<p class=\"note\">{}</p>", escaped(&table.caption()));
     let (style, likeness): (Vec<&String>, Vec<&String>) = table
         .metrics
@@ -90,7 +104,7 @@ pub fn report_html(
         );
     }
     body.push_str("</dl>\n");
-    html_page(title, &body)
+    body
 }
 
 fn main_row(table: &Table) -> Option<&str> {
@@ -100,7 +114,7 @@ fn main_row(table: &Table) -> Option<&str> {
         .find_map(|main| names().find(|name| name == main));
     let proposal =
         |name: &&str| !CONTROLS.contains(name) && Some(*name) != table.against.as_deref();
-    named.or_else(|| names().filter(proposal).last())
+    named.or_else(|| names().rfind(proposal))
 }
 
 /// The metric that gains are shown in: the one with the least variance.

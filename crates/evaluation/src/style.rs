@@ -152,8 +152,8 @@ impl StyleReference {
             (words(target).count() as f64, words(output).count() as f64);
         let mut style = Style {
             delta: self.delta(target, output),
-            greeting: same(greeting(whole.0), greeting(whole.1)),
-            sign_off: same(sign_off(target), sign_off(output)),
+            greeting: same(greeting(whole.0).as_deref(), greeting(whole.1).as_deref()),
+            sign_off: same(sign_off(target).as_deref(), sign_off(output).as_deref()),
             ..Style::default()
         };
         if target_words > 0.0 {
@@ -272,7 +272,7 @@ fn sentence_lengths(text: &str) -> Option<(f64, f64)> {
     Some((mean, variance.sqrt()))
 }
 
-fn same(a: Option<String>, b: Option<String>) -> Option<f64> {
+fn same(a: Option<&str>, b: Option<&str>) -> Option<f64> {
     (a.is_some() || b.is_some()).then(|| f64::from(u8::from(a == b)))
 }
 
@@ -302,7 +302,7 @@ fn formula(line: &str, beginnings: &[&str]) -> Option<String> {
     let ends = line
         .chars()
         .last()
-        .filter(|c| c.is_ascii_punctuation())
+        .filter(char::is_ascii_punctuation)
         .map(String::from)
         .unwrap_or_default();
     beginnings

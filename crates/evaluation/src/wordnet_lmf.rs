@@ -60,7 +60,7 @@ pub(crate) fn read(text: &str) -> Result<Lexicon, usize> {
             ("Lemma" | "Form" | "Sense", false) => {
                 let entry = entry.as_mut().ok_or_else(line)?;
                 let attributes = attributes(tag).ok_or_else(line)?;
-                let mut take = |name: &str| attributes.get(name).cloned().ok_or_else(line);
+                let take = |name: &str| attributes.get(name).cloned().ok_or_else(line);
                 match name {
                     "Lemma" => {
                         entry.lemma = take("writtenForm")?;
@@ -129,15 +129,12 @@ fn unescaped(text: &str) -> String {
             "apos" => Some('\''),
             _ => number.and_then(char::from_u32),
         };
-        match character {
-            Some(character) => {
-                out.push(character);
-                rest = &rest[end + 1..];
-            }
-            None => {
-                out.push('&');
-                rest = &rest[1..];
-            }
+        if let Some(character) = character {
+            out.push(character);
+            rest = &rest[end + 1..];
+        } else {
+            out.push('&');
+            rest = &rest[1..];
         }
     }
     out.push_str(rest);

@@ -107,7 +107,9 @@ fn unit(count: usize, random: &mut SmallRng) -> Vec<Embedded> {
         .map(|i| {
             let mut vector: Vec<f32> = (0..384).map(|_| random.random::<f32>() - 0.5).collect();
             let length = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-            vector.iter_mut().for_each(|x| *x /= length);
+            for x in &mut vector {
+                *x /= length;
+            }
             Embedded {
                 document: format!("d{i}"),
                 span: 0..1,

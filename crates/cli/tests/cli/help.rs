@@ -22,6 +22,7 @@ fn the_commands_are_listed() {
       data         Make training data from an archive
       train        Train a model
       eval         Measure a model and its controls on held-out documents
+      prove        Prove it on your own writing: is your past worth anything?
       score        Score predictions against references
       embed        Turn texts into vectors
       models       Models: list, show, add, remove, generate, merge, forward

@@ -21,9 +21,10 @@ use idiolect_models::{Decoding, EarlyStopping, Seq2Seq, Strategy, WeightFormat};
 use idiolect_training::examples::{BuildOptions, Example, Split};
 use serde_json::{Value, json};
 
-pub(crate) use self::measure::{Measured, Record, Run};
+pub(crate) use self::measure::{Record, Run};
+pub(crate) use self::pairs::verification_line;
 pub(crate) use self::past::Pasts;
-pub(crate) use self::rows::{Makes, PastSource, Row, Setup, with};
+pub(crate) use self::rows::{Makes, PastSource, Row, StageSource, with};
 pub(crate) use self::run::Maker;
 
 use crate::Status;
@@ -200,7 +201,8 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
         resampling,
     )?;
     if let Some(out) = &arguments.out {
-        save(out, "Evaluation", &measured, &table)?;
+        let page = report_html("Evaluation", &table, &measured.predictions, &measured.shown);
+        save(out, &page, &table)?;
     }
     if context.printer.json() {
         context.printer.object(&table)?;
@@ -276,10 +278,6 @@ fn label(
     decoding: &Decoding,
     seed: u64,
 ) -> RowLabel {
-    let metrics: Vec<Metric> = ["rouge1", "rouge2", "rougeL", "bleu"]
-        .iter()
-        .filter_map(|name| name.parse().ok())
-        .collect();
     let uses_model = matches!(row.makes, Makes::Text(_));
     let run = arguments.ranking.ranking.name();
     let run = if arguments.ranking.diverse {
@@ -308,7 +306,7 @@ fn label(
         .as_ref()
         .is_some_and(|path| !path.is_dir());
     let signature = RunSignature {
-        metrics: metric_signature(&metrics, &ScoreOptions::default()),
+        metrics: metrics(),
         past,
         summary: summary.to_owned(),
         keywords: keywords.to_owned(),
@@ -380,15 +378,18 @@ pub(crate) fn shown(decoding: &Decoding) -> String {
 }
 
 /// The table last: a folder that has one is complete.
-pub(crate) fn save(
-    out: &Path,
-    title: &str,
-    measured: &Measured,
-    table: &Table,
-) -> anyhow::Result<()> {
+pub(crate) fn save(out: &Path, page: &str, table: &Table) -> anyhow::Result<()> {
     files::write_whole(&out.join("table.md"), table.markdown().as_bytes())?;
-    let report = report_html(title, table, &measured.predictions, &measured.shown);
-    files::write_whole(&out.join("report.html"), report.as_bytes())?;
+    files::write_whole(&out.join("report.html"), page.as_bytes())?;
     let json = serde_json::to_vec_pretty(table)?;
     files::write_whole(&out.join("table.json"), &json)
+}
+
+/// What the metrics of every prediction are.
+pub(crate) fn metrics() -> String {
+    let metrics: Vec<Metric> = ["rouge1", "rouge2", "rougeL", "bleu", "style"]
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    metric_signature(&metrics, &ScoreOptions::default())
 }

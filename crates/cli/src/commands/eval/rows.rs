@@ -128,7 +128,7 @@ impl FromStr for Row {
             .ok_or_else(|| {
                 let known: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
                 Failure::new("unknown_row", format!("there is no row `{name}`")).hint(format!(
-                    "the rows are {}; `paper` means all",
+                    "the rows are {}; `paper` means all but the last two",
                     known.join(", ")
                 ))
             })
