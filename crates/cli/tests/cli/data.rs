@@ -46,9 +46,9 @@ fn examples_see_only_what_was_earlier() {
     snapshot!(home.run(&["data", "stats", "data"]), @"
     exit: 0
     --- stdout
-    train: 36 examples of 6 authors; on average 474 characters to write, after 4.3 past passages of 1941 characters, summary of 0 characters, 0.3 key words
-    validation: 18 examples of 3 authors; on average 475 characters to write, after 4.3 past passages of 1945 characters, summary of 0 characters, 0.3 key words
-    test: 18 examples of 3 authors; on average 473 characters to write, after 4.3 past passages of 1937 characters, summary of 0 characters, 0.3 key words
+    train: 36 examples of 6 authors; on average 474 characters to write after 4.5 past documents, 4.3 past passages of 1941 characters, summary of 0 characters, 0.3 key words, 100 % of them in the continuation
+    validation: 18 examples of 3 authors; on average 475 characters to write after 4.5 past documents, 4.3 past passages of 1945 characters, summary of 0 characters, 0.3 key words, 100 % of them in the continuation
+    test: 18 examples of 3 authors; on average 473 characters to write after 4.5 past documents, 4.3 past passages of 1937 characters, summary of 0 characters, 0.3 key words, 100 % of them in the continuation
     ");
 }
 

@@ -175,8 +175,8 @@ fn a_run_measures_the_same_examples_in_every_row() {
         "--out",
         "run",
     ];
-    let table = home.stdout(&eval);
-    assert!(table.starts_with("| | BLEU"), "{table}");
+    let printed = home.stdout(&eval);
+    assert!(printed.starts_with("| | BLEU"), "{printed}");
     let read = |file: &str| fs::read_to_string(home.path().join("run").join(file)).unwrap();
     let predictions: Vec<Value> = read("predictions.jsonl")
         .lines()
@@ -249,7 +249,7 @@ fn a_run_measures_the_same_examples_in_every_row() {
     fs::remove_file(home.path().join("run/predictions.jsonl")).unwrap();
     let again = home.command(&eval).output().unwrap();
     assert!(String::from_utf8_lossy(&again.stderr).contains("going on with a run"));
-    assert_eq!(String::from_utf8_lossy(&again.stdout), table);
+    assert_eq!(String::from_utf8_lossy(&again.stdout), printed);
     assert_eq!(read("predictions.jsonl").lines().count(), 9 * 4);
 
     let compared = home.json(&["eval", "compare", "run", "run", "--json"]);

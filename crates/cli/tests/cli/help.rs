@@ -80,7 +80,7 @@ fn every_command_has_help_with_examples() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    assert_eq!(commands.len(), 20);
+    assert_eq!(commands.len(), 21);
     for command in commands {
         let help = home.stdout(&[command, "--help"]);
         let wanted = if command == "config" {
