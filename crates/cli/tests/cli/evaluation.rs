@@ -59,7 +59,19 @@ fn style_and_verdicts_have_their_measures() {
         "written.txt",
         "\"Hi Ana,\\nNo.\\nCheers,\\nJo\"\n\"It is so, and so it was.\"\n",
     );
-    snapshot!(home.run(&["score", "--reference", "true.txt", "--prediction", "written.txt", "--metrics", "style"]), @"");
+    snapshot!(home.run(&["score", "--reference", "true.txt", "--prediction", "written.txt", "--metrics", "style"]), @"
+    exit: 0
+    --- stdout
+    delta            0.3536
+    greeting         1.0000
+    length_ratio     0.7778
+    punctuation      18.8889
+    sentence_length  0.2750
+    sentence_spread  0.1577
+    sign_off         0.0000
+    2 pairs
+    style|mean:pairs|delta:120 function words, z over references|idiolect:[VERSION]
+    ");
     home.file("answers.jsonl", "{\"truth\":true,\"score\":0.9}\n{\"truth\":false,\"score\":0.4}\n{\"truth\":true,\"score\":0.5}\n");
     snapshot!(home.run(&["score", "--verdicts", "answers.jsonl"]), @"
     exit: 0
