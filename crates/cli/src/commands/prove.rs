@@ -221,7 +221,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 }
 
 /// What the page says below the sentence.
-const HOW: &str = "<p class=\"note\">Each document was foreseen from its first 150 characters and only from what was written before it. Bits per byte say how much of the rest could not be foreseen: fewer is better, and a tenth fewer is a tenth less to type, as far as a perfect keyboard goes. Intervals come from drawing the documents again.</p>\n";
+const HOW: &str = "<p class=\"note\">Each document was foreseen from its first 150 characters and only from what was written before it. Bits per byte say how much of the rest could not be foreseen: fewer is better. Intervals come from drawing the documents again.</p>\n";
 
 /// The author's latest documents that can be foreseen, as examples in time order, and how many
 /// different documents there are.
@@ -301,7 +301,10 @@ fn sentence(
             if low > 0.0 {
                 format!("{:.3} fewer than {what} ({interval})", -difference.mean)
             } else if high < 0.0 {
-                format!("{:.3} more than {what} ({interval})", difference.mean)
+                format!(
+                    "{:.3} more than {what} (95 % interval {:.3} to {:.3})",
+                    difference.mean, difference.low, difference.high
+                )
             } else {
                 format!("not clearly other than {what} ({interval})")
             }
@@ -397,7 +400,7 @@ mod tests {
             "On the last 60 documents by ana, the model that is given their past needs NaN bits per byte: \
              0.140 fewer than without any past (95 % interval 0.100 to 0.180), \
              not clearly other than with somebody else's past (95 % interval -0.020 to 0.030), \
-             0.100 more than by plain retrieval (95 % interval -0.200 to -0.050)."
+             0.100 more than by plain retrieval (95 % interval 0.050 to 0.200)."
         );
     }
 }
