@@ -99,6 +99,7 @@ fn distinction(held: &[Author], tokenizer: &Tokenizer, model: &Seq2Seq) -> Resul
     let options = PairOptions {
         max_per_author: 10,
         seed: 9,
+        ..PairOptions::default()
     };
     let featurizer = featurizer(tokenizer, INPUT, INPUT);
     let (mut inputs, mut labels) = (Vec::new(), Vec::new());

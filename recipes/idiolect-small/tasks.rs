@@ -335,6 +335,7 @@ fn distinction(
         let options = PairOptions {
             max_per_author: 300,
             seed,
+            ..PairOptions::default()
         };
         // Everybody here may be trained on, so there is no split to look at.
         build_pairs(

@@ -125,7 +125,7 @@ impl Attending<'_> {
                 self.scores(&block, head, &mut weights, &mut bias);
                 slopes.resize(weights.len(), 0.0);
                 times_transposed(gradient, values, &mut slopes, block.seen, false);
-                with_simd(Slopes {
+                with_simd(OfScores {
                     block: &block,
                     weights: &mut weights,
                     slopes: &mut slopes,
@@ -269,7 +269,7 @@ impl WithSimd for Weights<'_> {
 }
 
 /// Makes scores into weights again, and the gradients of weights into those of scores.
-struct Slopes<'a> {
+struct OfScores<'a> {
     block: &'a Block,
     weights: &'a mut [f32],
     slopes: &'a mut [f32],
@@ -282,7 +282,7 @@ struct Slopes<'a> {
     of_bias: Option<(&'a mut Vec<f32>, usize)>,
 }
 
-impl WithSimd for Slopes<'_> {
+impl WithSimd for OfScores<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -172,7 +172,7 @@ fn by_threads(
         None => Ok((loss, gradients)),
         Some((base, adapter)) => Ok((
             loss,
-            of_adapter(base, adapter, parameters, gradients, device)?,
+            of_adapter(base, adapter, parameters, &gradients, device)?,
         )),
     }
 }
@@ -202,7 +202,7 @@ fn of_adapter(
     base: &Parameters,
     adapter: &Adapter,
     parameters: &Parameters,
-    gradients: Gradients,
+    gradients: &Gradients,
     device: &Device,
 ) -> Result<Gradients, TrainError> {
     let leaves = tracked(parameters, device, true);
