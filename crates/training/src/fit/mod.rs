@@ -76,8 +76,9 @@ pub struct TrainOptions {
     pub checkpoint_every: u64,
     /// Checkpoints that are kept, the newest counted.
     pub keep: usize,
-    /// Whether cheap activations are computed again for the gradients rather than kept: the same
-    /// numbers in about a third less memory, but none is saved where there is dropout.
+    /// Whether cheap activations are computed again for the gradients rather than kept, on devices
+    /// other than the CPU: the same numbers in about a third less memory, but none is saved where
+    /// there is dropout. On the CPU little is kept in any case.
     pub gradient_checkpointing: bool,
     /// Validations without improvement after which training ends early, 0 for never.
     pub patience: u64,
