@@ -73,9 +73,13 @@ fn alone_in_the_archive_somebody_else_is_a_bundled_author() {
     let home = Home::new();
     let lines: Vec<String> = (0..6)
         .map(|n| {
-            let text =
-                format!("On day {n} the rain came down the hill and filled the pond again. ")
-                    .repeat(6);
+            let text = format!(
+                "On day {n} the rain came down the hill and filled the pond behind Marta's barn again. \
+                 Old Jorge counted his eleven geese twice, blamed the fox from Vilar, and went to mend \
+                 the fence with a bucket of rusty nails. By noon the road to the quarry stood under \
+                 water, so the baker's boy left our loaves with the tax collector, who ate two of them \
+                 and wrote a receipt in green ink."
+            );
             serde_json::json!({"author": "ana", "n": n, "text": text}).to_string()
         })
         .collect();
