@@ -54,7 +54,7 @@ pub(crate) struct Stage {
     rates: [f64; 6],
 }
 
-pub(crate) const STAGES: [Stage; 4] = [
+pub(crate) const STAGES: [Stage; 5] = [
     Stage {
         name: "tasks",
         after: "long",
@@ -98,6 +98,17 @@ pub(crate) const STAGES: [Stage; 4] = [
         passages: true,
         short_starts: 0.4,
         rates: [0.35, 0.25, 0.08, 0.02, 0.1, 0.4],
+    },
+    Stage {
+        name: "pairs",
+        after: "passages",
+        steps: 2_600,
+        lr: 0.006,
+        seed: 6,
+        general: true,
+        passages: true,
+        short_starts: 0.4,
+        rates: [0.14, 0.1, 0.06, 0.02, 0.2, 0.62],
     },
 ];
 

@@ -40,6 +40,32 @@ pub(crate) struct StageOptions {
         value_parser = kinds::<KeywordSource>()
     )]
     pub(crate) keywords: KeywordSource,
+    /// Mix what the author wrote next after the same words, earlier, into what the model expects
+    /// [default: on where there is a past]
+    #[arg(
+        long,
+        value_name = "WHETHER",
+        env = "IDIOLECT_OWN_WORDS",
+        help_heading = "Stages"
+    )]
+    pub(crate) own_words: Option<Switch>,
+    /// Longest run of words that may come just as they stand in the past; 0 allows any [default: 12]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "IDIOLECT_MAX_COPY",
+        help_heading = "Decoding"
+    )]
+    pub(crate) max_copy: Option<usize>,
+}
+
+/// Whether something is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// Do it
+    On,
+    /// Do without
+    Off,
 }
 
 fn kinds<T>() -> impl TypedValueParser<Value = T>
@@ -268,6 +294,7 @@ impl DecodingOptions {
             no_repeat_ngram: self.no_repeat_ngram.unwrap_or(base.no_repeat_ngram),
             repetition_penalty: self.repetition_penalty.unwrap_or(base.repetition_penalty),
             forbidden: base.forbidden,
+            max_copy: base.max_copy,
             seed,
         })
     }

@@ -1,14 +1,33 @@
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{
-    Batch, Decoding, Error, Generated, Seq2Seq, T5,
+    Batch, Decoding, Error, Generated, OwnWords, Seq2Seq, T5,
     decoding::{Next, Search},
     host::among_threads,
     seq2seq::{Network, check},
     t5::{Cache, HostCache, HostT5},
 };
+
+/// What is written for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// The encoder's input.
+    pub ids: Vec<u32>,
+    /// What its author wrote earlier, to be mixed into what comes next.
+    pub own: Option<Arc<OwnWords>>,
+}
+
+/// Without an author's own words.
+impl<T: AsRef<[u32]>> From<T> for Asked {
+    fn from(ids: T) -> Self {
+        Self {
+            ids: ids.as_ref().to_vec(),
+            own: None,
+        }
+    }
+}
 
 impl Seq2Seq {
     /// Writes what follows `prefix` (decoder tokens that are given, computed in one step) for one
@@ -19,7 +38,7 @@ impl Seq2Seq {
     /// [`Error::EmptyInput`], [`Error::TokenId`], [`Error::Execution`].
     pub fn generate(
         &self,
-        input: &[u32],
+        input: impl Into<Asked>,
         prefix: &[u32],
         decoding: &Decoding,
         on_token: &mut dyn FnMut(u32) -> ControlFlow<()>,
@@ -29,9 +48,9 @@ impl Seq2Seq {
         }
         let mut given = vec![self.config().decoder_start_token_id];
         given.extend(prefix);
-        let mut found = self.search(&given, decoding, 0).finish();
+        let mut found = self.search(&given, decoding, None, 0).finish();
         self.write(
-            &mut std::iter::once(input.to_vec()),
+            &mut std::iter::once(input.into()),
             1,
             &given,
             decoding,
@@ -48,9 +67,9 @@ impl Seq2Seq {
     ///
     /// # Errors
     /// As [`Seq2Seq::generate`].
-    pub fn generate_batch(
+    pub fn generate_batch<Input: Clone + Into<Asked>>(
         &self,
-        inputs: &[Vec<u32>],
+        inputs: &[Input],
         decoding: &Decoding,
     ) -> Result<Vec<Generated>, Error> {
         /// Weights are read once for so many; more than this would only take memory.
@@ -76,23 +95,31 @@ impl Seq2Seq {
     /// As [`Seq2Seq::generate`].
     pub fn generate_each(
         &self,
-        inputs: &mut dyn Iterator<Item = Vec<u32>>,
+        inputs: &mut dyn Iterator<Item = impl Into<Asked>>,
         at_once: usize,
         decoding: &Decoding,
         on_done: &mut dyn FnMut(usize, Generated) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let given = [self.config().decoder_start_token_id];
         let mut ignore = |_| ControlFlow::Continue(());
-        self.write(inputs, at_once, &given, decoding, &mut ignore, on_done)
+        let mut inputs = inputs.map(Into::into);
+        self.write(&mut inputs, at_once, &given, decoding, &mut ignore, on_done)
     }
 
-    fn search(&self, given: &[u32], decoding: &Decoding, number: usize) -> Search {
-        Search::new(given, self.config().end_tokens(), decoding, number as u64)
+    fn search(
+        &self,
+        given: &[u32],
+        decoding: &Decoding,
+        own: Option<Arc<OwnWords>>,
+        number: usize,
+    ) -> Search {
+        let ends = self.config().end_tokens();
+        Search::new(given, ends, decoding, own, number as u64)
     }
 
     fn write(
         &self,
-        inputs: &mut dyn Iterator<Item = Vec<u32>>,
+        inputs: &mut dyn Iterator<Item = Asked>,
         at_once: usize,
         given: &[u32],
         decoding: &Decoding,
@@ -114,11 +141,11 @@ impl Seq2Seq {
             } else {
                 0
             };
-            let newcomers: Vec<Vec<u32>> = inputs.take(room).collect();
-            for _ in &newcomers {
+            let newcomers: Vec<Asked> = inputs.take(room).collect();
+            for one in &newcomers {
                 running.push(Running {
                     number,
-                    search: self.search(given, decoding, number),
+                    search: self.search(given, decoding, one.own.clone(), number),
                     rows: 1,
                 });
                 number += 1;
@@ -134,7 +161,7 @@ impl Seq2Seq {
                 }
                 continue;
             }
-            let newcomers: Vec<&[u32]> = newcomers.iter().map(Vec::as_slice).collect();
+            let newcomers: Vec<&[u32]> = newcomers.iter().map(|one| one.ids.as_slice()).collect();
             let logits = memory.read(self, &next, same, &newcomers, given)?;
             next.clear();
             same = true;

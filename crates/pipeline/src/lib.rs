@@ -40,6 +40,7 @@
 //! ```
 
 mod error;
+mod own_words;
 mod past_passages;
 mod past_words;
 mod personalize;
@@ -48,9 +49,10 @@ mod request;
 mod stages;
 
 pub use error::Error;
+pub use own_words::own_words;
 pub use past_passages::{PAST_CHARACTERS, PastPassages, past_passages, read_by_model};
 pub use past_words::{DocumentFrequencies, LEAST_IDF, PastWords};
 pub use personalize::{Plan, carry_out, personalize, plan};
 pub use prompt::{Fitted, Prompt, Source, Task, join_keywords, keywords_of};
-pub use request::{Limits, Request};
+pub use request::{Limits, MOST_COPIED, Request};
 pub use stages::{Stages, guarded_greedy};

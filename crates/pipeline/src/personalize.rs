@@ -1,12 +1,14 @@
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::time::Instant;
 
 use idiolect_core::{Encoder, Entry, ImmediateContext, Ranked, Ranking, Timings, Trace};
+use idiolect_models::{Belief, OwnWords};
 use idiolect_retrieval::{Past, Query, diverse};
 
 use crate::stages::{Stages, generate::generate, summarize::summarize, synthesize::synthesize};
-use crate::{Error, Fitted, Prompt, Request, past_passages};
+use crate::{Error, Fitted, Prompt, Request, own_words, past_passages};
 
 /// Writes the rest of a draft in its author's own voice, from what they wrote before: retrieves and
 /// ranks past passages, summarizes them, finds their important words, and generates (paper §3).
@@ -38,7 +40,7 @@ pub fn carry_out(
     on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
 ) -> Result<Trace, Error> {
     let begun = Instant::now();
-    let written = generate(stages.generator, &plan.input, request, on_text)?;
+    let written = generate(stages.generator, &plan, request, on_text)?;
     let mut timings = plan.timings;
     let planned = timings.total;
     timings.generate = milliseconds(begun, Instant::now());
@@ -84,6 +86,8 @@ pub struct Plan {
     pub prompt: Prompt,
     /// The generator's input.
     pub input: Fitted,
+    /// What the author wrote earlier, for the generator to go on from.
+    pub own: Option<Arc<OwnWords>>,
     /// Which encoder compared passages.
     pub encoder: Option<String>,
     /// Of the stages so far; `total` is what all of them took together.
@@ -122,6 +126,7 @@ pub fn plan(request: &Request, past: &dyn Past, stages: &Stages<'_>) -> Result<P
     let (summary, keywords) = (summary?, keywords?);
     let prompt = Prompt::generation(context.as_str(), &summary, &keywords, &kept.text);
     let input = prompt.fit_to(stages.generator, limits.input_tokens)?;
+    let own = own_words_of(request, past, stages)?;
     timings.total = milliseconds(begun, Instant::now());
 
     Ok(Plan {
@@ -133,6 +138,7 @@ pub fn plan(request: &Request, past: &dyn Past, stages: &Stages<'_>) -> Result<P
         keywords,
         prompt,
         input,
+        own,
         encoder: (stages.encoder.filter(|_| request.ranking.is_dense()))
             .map(|encoder| encoder.identity().to_owned()),
         timings,
@@ -177,6 +183,20 @@ fn retrieve(
     } else {
         ranked
     })
+}
+
+/// What the author wrote earlier, mixed in or only to keep copies of it short.
+fn own_words_of(
+    request: &Request,
+    past: &dyn Past,
+    stages: &Stages<'_>,
+) -> Result<Option<Arc<OwnWords>>, Error> {
+    let may_copy = request.ranking != Ranking::None && request.decoding.max_copy > 0;
+    if !request.own_words && !may_copy {
+        return Ok(None);
+    }
+    let belief = request.own_words.then(Belief::default);
+    own_words(past, stages.generator, belief)
 }
 
 /// Does both, side by side unless everything is to run on one thread.

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::stages::guarded_greedy;
 
+/// Words in a row that may come out just as they stand in the past.
+pub const MOST_COPIED: usize = 12;
+
 /// A draft to go on with, and how.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -27,6 +30,8 @@ pub struct Request {
     pub summary: SummarySource,
     /// Which key words are chosen.
     pub keywords: KeywordSource,
+    /// Whether the author's own continuation model is mixed into the generator.
+    pub own_words: bool,
     /// How tokens are chosen.
     pub decoding: Decoding,
     /// About how many words to write after the start, ending with a sentence.
@@ -64,8 +69,8 @@ impl Default for Limits {
 
 impl Request {
     /// A draft without title, gone on with as the paper does: BM25 over documents, summary and key
-    /// words that depend on the draft; up to 256 tokens, greedily, with a mild guard against
-    /// repetition.
+    /// words that depend on the draft; with the author's own words, of which no more than
+    /// [`MOST_COPIED`] come in a row; up to 256 tokens, greedily, with a mild guard against repetition.
     pub fn new(start: &str, before: Before) -> Self {
         Self {
             title: None,
@@ -76,7 +81,11 @@ impl Request {
             bm25: Bm25::default(),
             summary: SummarySource::Ctx,
             keywords: KeywordSource::Ctx,
-            decoding: guarded_greedy(256),
+            own_words: true,
+            decoding: Decoding {
+                max_copy: MOST_COPIED,
+                ..guarded_greedy(256)
+            },
             words: None,
             target_only: false,
             limits: Limits::default(),
@@ -90,6 +99,7 @@ impl Request {
             ranking: Ranking::None,
             summary: SummarySource::None,
             keywords: KeywordSource::None,
+            own_words: false,
             ..self
         }
     }
@@ -158,6 +168,7 @@ impl Request {
             },
             "summary": self.summary,
             "keywords": self.keywords,
+            "own_words": self.own_words,
             "words": self.words,
             "target_only": self.target_only,
             "limits": {

@@ -9,8 +9,10 @@ use idiolect_core::{
     Before, Document, Encoder, EncoderError, FinishReason, KeywordSource, Ranking, SummarySource,
     Trace,
 };
-use idiolect_models::{Config, Seq2Seq, Tokenizer, device, t5::random_parameters};
-use idiolect_pipeline::{Error, PAST_CHARACTERS, Request, Source, Stages, personalize, plan};
+use idiolect_models::{Belief, Config, Seq2Seq, Tokenizer, device, t5::random_parameters};
+use idiolect_pipeline::{
+    Error, PAST_CHARACTERS, Request, Source, Stages, own_words, personalize, plan,
+};
 use idiolect_retrieval::MemoryPast;
 
 fn model() -> Seq2Seq {
@@ -291,4 +293,64 @@ fn no_label_of_the_input_is_written() {
             assert!(!trace.text.contains(source.prefix()), "{}", trace.text);
         }
     }
+}
+
+#[test]
+fn the_authors_own_words_are_those_before_the_draft() {
+    let model = model();
+    let documents = documents();
+    let all = MemoryPast::new("ana", &documents, &Before::Now, None).unwrap();
+    for (at, document) in documents.iter().enumerate() {
+        let before = all.at(&Before::Document(document.id.clone())).unwrap();
+        let found = own_words(&before, &model, Some(Belief::default())).unwrap();
+        let Some(found) = found else {
+            assert_eq!(at, 0, "only the first has nothing before it");
+            continue;
+        };
+        let earlier = MemoryPast::new("ana", &documents[..at], &Before::Now, None).unwrap();
+        let alone = own_words(&earlier, &model, Some(Belief::default())).unwrap();
+        assert_eq!(Some(&found), alone.as_ref());
+        let tokenizer = model.tokenizer().unwrap();
+        let tokens = documents[..at]
+            .iter()
+            .map(|one| tokenizer.encode(&one.content()).len() + 1);
+        assert_eq!(found.tokens(), tokens.sum::<usize>());
+    }
+}
+
+#[test]
+fn own_words_change_the_text_and_copies_stay_short() {
+    let with = |own_words, max_copy| {
+        let mut request = request();
+        request.own_words = own_words;
+        request.decoding.max_copy = max_copy;
+        request.decoding.max_tokens = 120;
+        request.decoding.no_repeat_ngram = 0;
+        write(&request).0
+    };
+    let longest_copy = |trace: &Trace| {
+        let written: Vec<&str> = trace.text.split_whitespace().skip(5).collect();
+        let past: Vec<String> = documents()
+            .iter()
+            .map(|one| one.text.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        (1..=written.len())
+            .rev()
+            .find(|&n| {
+                let mut runs = written.windows(n).map(|run| run.join(" "));
+                runs.any(|run| past.iter().any(|text| text.contains(&run)))
+            })
+            .unwrap_or(0)
+    };
+    let (on, off) = (with(true, 0), with(false, 0));
+    assert_eq!(
+        (&on.request["own_words"], &off.request["own_words"]),
+        (&true.into(), &false.into())
+    );
+    assert_ne!(on.text, off.text);
+    // A model of random weights believes everything that its author ever wrote.
+    assert!(longest_copy(&on) > 5, "{}", on.text);
+    let short = with(true, 3);
+    assert!(longest_copy(&short) <= 4, "{}", short.text);
+    assert!(short.tokens > 20);
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use crate::common::{Letters, database, document, empty_archive, number, source, sql};
@@ -59,7 +60,10 @@ fn a_truncated_database_is_an_error() {
         let asked = Archive::open_read_only(&dir).and_then(|archive| {
             let past = archive.past("ana", &Before::Now)?;
             let mut read = 0;
-            past.visit(&mut |_| read += 1)?;
+            past.visit(&mut |_| {
+                read += 1;
+                ControlFlow::Continue(())
+            })?;
             Ok(read)
         });
         match asked {

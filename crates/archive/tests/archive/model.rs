@@ -2,6 +2,7 @@
 //! plain map would hold, and a search in it gives what a search in memory gives, bit by bit.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use crate::common::{Letters, empty_archive, source};
 use idiolect_archive::{Archive, Outcome};
@@ -174,8 +175,11 @@ fn assert_same(stored: &dyn Past, memory: &dyn Past) {
     }
     let seen = |past: &dyn Past| {
         let mut seen = Vec::new();
-        past.visit(&mut |document| seen.push(document.clone()))
-            .unwrap();
+        past.visit(&mut |document| {
+            seen.push(document.clone());
+            ControlFlow::Continue(())
+        })
+        .unwrap();
         seen
     };
     let visited = seen(stored);
@@ -219,7 +223,12 @@ proptest! {
             }
             let mut in_order = Vec::new();
             let everything = archive.past(&summary.author, &Before::Now).unwrap();
-            everything.visit(&mut |document| in_order.push(document.clone())).unwrap();
+            everything
+                .visit(&mut |document| {
+                    in_order.insert(0, document.clone());
+                    ControlFlow::Continue(())
+                })
+                .unwrap();
             prop_assert_eq!(archive.documents(&summary.author).unwrap(), in_order);
         }
     }

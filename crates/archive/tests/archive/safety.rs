@@ -1,5 +1,6 @@
 //! What the files of an archive let out, and what they withstand.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Duration;
@@ -214,8 +215,11 @@ fn a_reader_sees_one_state_while_another_writes() {
     archive.import(&source("a"), &two, Some(&during)).unwrap();
 
     let mut seen = Vec::new();
-    past.visit(&mut |document| seen.push(document.text.clone()))
-        .unwrap();
+    past.visit(&mut |document| {
+        seen.push(document.text.clone());
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     assert_eq!(seen, ["One."], "what was opened before stays as it was");
     let now = reader.past("ana", &Before::Now).unwrap();
     assert_eq!(now.documents(), 2);

@@ -18,7 +18,7 @@ use crate::commands::authors::day;
 use crate::context::Context;
 use crate::files;
 use crate::open::{self, as_encoder};
-use crate::options::{DecodingOptions, PastOptions, StageOptions, at_least_one};
+use crate::options::{DecodingOptions, PastOptions, StageOptions, Switch, at_least_one};
 use crate::passage::excerpt;
 use crate::printer::{BOLD, DIM, Printer, shorten};
 
@@ -51,10 +51,10 @@ pub(crate) struct Arguments {
     /// Print the prompt and write nothing
     #[arg(long)]
     explain: bool,
-    /// Without the past: the same as `--ranking none --summary none --keywords none`
+    /// Without the past: the same as `--ranking none --summary none --keywords none --own-words off`
     #[arg(long)]
     no_personalize: bool,
-    /// The paper's plain form: beam search, no guard against repetition
+    /// The paper's plain form: beam search, no guard against repetition, `--own-words off`
     #[arg(long)]
     paper: bool,
     /// Leave START out of the text
@@ -116,7 +116,14 @@ fn request(arguments: &Arguments, context: &Context) -> anyhow::Result<Request> 
         bm25: stages.ranking.bm25.value(),
         summary: stages.summary,
         keywords: stages.keywords,
-        decoding: arguments.decoding.over(base, context.settings.seed)?,
+        own_words: match stages.own_words {
+            Some(switch) => switch == Switch::On,
+            None => !arguments.paper && stages.ranking.ranking != Ranking::None,
+        },
+        decoding: Decoding {
+            max_copy: stages.max_copy.unwrap_or(base.max_copy),
+            ..arguments.decoding.over(base, context.settings.seed)?
+        },
         words: arguments.words,
         target_only: arguments.target_only,
         ..request
@@ -162,6 +169,7 @@ fn uses_no_past(request: &Request) -> bool {
     request.ranking == Ranking::None
         && request.summary == SummarySource::None
         && request.keywords == KeywordSource::None
+        && !request.own_words
 }
 
 fn write(

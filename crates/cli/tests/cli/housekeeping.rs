@@ -214,7 +214,7 @@ fn the_schema_lists_every_key_with_its_variable() {
         .keys()
         .cloned()
         .collect();
-    snapshot!(keys.join(" "), @"adapter analyzer archive author beam bm25-b bm25-k1 color device early-stopping encoder keywords length-norm length-penalty max-tokens min-tokens model no-repeat-ngram ranking repetition-penalty seed summary temperature threads top-k top-p weights word-vectors wordnet");
+    snapshot!(keys.join(" "), @"adapter analyzer archive author beam bm25-b bm25-k1 color device early-stopping encoder keywords length-norm length-penalty max-copy max-tokens min-tokens model no-repeat-ngram own-words ranking repetition-penalty seed summary temperature threads top-k top-p weights word-vectors wordnet");
     for key in keys {
         let variable = format!("IDIOLECT_{}", key.to_uppercase().replace('-', "_"));
         assert_eq!(

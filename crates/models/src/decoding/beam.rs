@@ -119,7 +119,7 @@ impl BeamSearch {
             for (score, logit) in scores.iter_mut().zip(logits) {
                 *score = logit - total;
             }
-            self.rules.apply(&sequence.tokens, &mut scores);
+            self.rules.apply(&sequence.tokens, &mut scores, 0.0);
             let mut least = threshold(&best, wanted);
             for (token, &own) in scores.iter().enumerate() {
                 let score = sequence.score + own;

@@ -7,12 +7,15 @@ mod rules;
 mod sample;
 mod single;
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use idiolect_core::FinishReason;
 use serde::{Deserialize, Serialize};
 
-use crate::host::{largest, log_total};
+use crate::{
+    OwnWords,
+    host::{largest, log_total},
+};
 use beam::BeamSearch;
 use rules::Rules;
 use single::Single;
@@ -34,6 +37,10 @@ pub struct Decoding {
     /// `transformers`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forbidden: Vec<Vec<u32>>,
+    /// Words in a row that may stand just so in the author's earlier writing, where that is at hand
+    /// ([`OwnWords`]); 0 allows any number.
+    #[serde(default)]
+    pub max_copy: usize,
     /// Of [`Strategy::Sample`].
     pub seed: u64,
 }
@@ -48,6 +55,7 @@ impl Default for Decoding {
             no_repeat_ngram: 0,
             repetition_penalty: 1.0,
             forbidden: Vec::new(),
+            max_copy: 0,
             seed: 0,
         }
     }
@@ -124,8 +132,14 @@ pub(crate) enum Search {
 
 impl Search {
     /// `given`: start token and prefix; `ends`: at least one; `row` tells the inputs of a batch apart.
-    pub(crate) fn new(given: &[u32], ends: Vec<u32>, decoding: &Decoding, row: u64) -> Self {
-        let rules = Rules::new(given.len(), ends, decoding);
+    pub(crate) fn new(
+        given: &[u32],
+        ends: Vec<u32>,
+        decoding: &Decoding,
+        own: Option<Arc<OwnWords>>,
+        row: u64,
+    ) -> Self {
+        let rules = Rules::new(given.len(), ends, decoding, own);
         match decoding.strategy {
             Strategy::Beam {
                 beams,

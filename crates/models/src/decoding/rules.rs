@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::Decoding;
+use crate::OwnWords;
 
 /// What forbids tokens or makes them less likely, whatever the strategy.
 #[derive(Debug, Clone)]
@@ -12,10 +15,17 @@ pub(super) struct Rules {
     no_repeat_ngram: usize,
     repetition_penalty: f32,
     forbidden: Vec<Vec<u32>>,
+    max_copy: usize,
+    own: Option<Arc<OwnWords>>,
 }
 
 impl Rules {
-    pub(super) fn new(given: usize, ends: Vec<u32>, decoding: &Decoding) -> Self {
+    pub(super) fn new(
+        given: usize,
+        ends: Vec<u32>,
+        decoding: &Decoding,
+        own: Option<Arc<OwnWords>>,
+    ) -> Self {
         Self {
             given,
             ends,
@@ -24,6 +34,8 @@ impl Rules {
             no_repeat_ngram: decoding.no_repeat_ngram,
             repetition_penalty: decoding.repetition_penalty,
             forbidden: decoding.forbidden.clone(),
+            max_copy: decoding.max_copy,
+            own,
         }
     }
 
@@ -51,11 +63,16 @@ impl Rules {
             && self.no_repeat_ngram == 0
             && self.forbidden.is_empty()
             && self.min_tokens == 0
+            && self.own.is_none()
     }
 
-    /// Changes the scores of what may follow `sequence` (start token and prefix included), in the
-    /// order of `transformers`: penalty, n-grams, forbidden sequences, end. Forbidden is minus infinity.
-    pub(super) fn apply(&self, sequence: &[u32], scores: &mut [f32]) {
+    /// Changes the scores of what may follow `sequence` (start token and prefix included): the author's
+    /// own words first, then in the order of `transformers` penalty, n-grams, forbidden sequences, end.
+    /// Forbidden is minus infinity. `total` is the natural log of the sum of the scores' exponentials.
+    pub(super) fn apply(&self, sequence: &[u32], scores: &mut [f32], total: f32) {
+        if let Some(own) = &self.own {
+            own.mix(sequence, scores, total);
+        }
         if self.repetition_penalty != 1.0 {
             self.penalize(sequence, scores);
         }
@@ -68,6 +85,11 @@ impl Rules {
                 && let Some(score) = scores.get_mut(last as usize)
             {
                 *score = f32::NEG_INFINITY;
+            }
+        }
+        if let Some(own) = self.own.as_deref().filter(|_| self.max_copy > 0) {
+            for token in own.overlong(&sequence[self.given..], self.max_copy) {
+                scores[token as usize] = f32::NEG_INFINITY;
             }
         }
         if self.generated(sequence) < self.min_tokens {
@@ -113,7 +135,7 @@ mod tests {
 
     fn scores_after(sequence: &[u32], decoding: &Decoding) -> Vec<f32> {
         let mut scores = vec![2.0, -2.0, 1.0, 0.0];
-        Rules::new(1, vec![1], decoding).apply(sequence, &mut scores);
+        Rules::new(1, vec![1], decoding, None).apply(sequence, &mut scores, 0.0);
         scores
     }
 
@@ -177,9 +199,9 @@ mod tests {
             min_tokens: 1,
             ..Decoding::default()
         };
-        let rules = Rules::new(1, vec![1, 3], &decoding);
+        let rules = Rules::new(1, vec![1, 3], &decoding, None);
         let mut scores = vec![2.0, -2.0, 1.0, 0.0];
-        rules.apply(&[0], &mut scores);
+        rules.apply(&[0], &mut scores, 0.0);
         assert_eq!(scores, [2.0, f32::NEG_INFINITY, 1.0, f32::NEG_INFINITY]);
         assert_eq!(rules.output(&[0, 2, 3]), [2]);
         assert_eq!(rules.output(&[0, 2, 1]), [2]);

@@ -53,11 +53,12 @@ impl Single {
         logits: &[f32],
         on_token: &mut dyn FnMut(u32) -> ControlFlow<()>,
     ) -> Vec<Next> {
+        let total = log_total(logits);
         let token = if self.rules.is_empty() {
             self.choose(logits)
         } else {
             let mut scores = logits.to_vec();
-            self.rules.apply(&self.sequence, &mut scores);
+            self.rules.apply(&self.sequence, &mut scores, total);
             self.choose(&scores)
         };
         // With every token forbidden, there is nothing left to say.
@@ -67,7 +68,7 @@ impl Single {
             self.finish_reason = FinishReason::Stop;
             return Vec::new();
         }
-        self.log_probs.push(logits[token] - log_total(logits));
+        self.log_probs.push(logits[token] - total);
         if on_token(token as u32).is_break() {
             self.finish_reason = FinishReason::Interrupted;
             return Vec::new();
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     fn single(decoding: &Decoding) -> Single {
-        Single::new(&[0], Rules::new(1, vec![1], decoding), decoding, 0)
+        Single::new(&[0], Rules::new(1, vec![1], decoding, None), decoding, 0)
     }
 
     #[test]

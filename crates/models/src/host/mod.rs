@@ -10,6 +10,7 @@ mod gemm;
 mod int8;
 mod matrix;
 mod memory;
+mod mix;
 mod simd;
 
 pub(crate) use attention::{Attention, DistanceBias, Few};
@@ -21,6 +22,7 @@ pub(crate) use gemm::{Rows, add_times, add_transposed_times, times_transposed};
 pub(crate) use int8::rounded;
 pub(crate) use matrix::Matrix;
 pub(crate) use memory::Memory;
+pub(crate) use mix::mix;
 pub use simd::Activation;
 pub(crate) use simd::{
     SHARE, add, largest, log_total, rms_norm, rms_norm_into, scale, softmax_numerators, sum,

@@ -177,6 +177,18 @@ impl Tokenizer {
         self.inner.get_vocab(true).into_keys()
     }
 
+    /// For each of so many ids, whether a word begins with it: whether it stands for a space and what is
+    /// behind it.
+    pub fn begins_word(&self, ids: usize) -> Vec<bool> {
+        let mut found = vec![false; ids];
+        for (token, id) in self.inner.get_vocab(true) {
+            if let Some(begins) = found.get_mut(id as usize) {
+                *begins = token.starts_with(['▁', 'Ġ', ' ']) || token == "<0x20>";
+            }
+        }
+        found
+    }
+
     /// Id of a token as it stands in the vocabulary.
     pub fn id_of(&self, token: &str) -> Option<u32> {
         self.inner.token_to_id(token)

@@ -42,6 +42,7 @@ fn decoding(name: &str, setting: &Value, max_tokens: usize) -> Decoding {
             1.0
         },
         forbidden: Vec::new(),
+        max_copy: 0,
         seed: 0,
     }
 }
@@ -422,7 +423,7 @@ fn lengths_at_their_limits() {
     }
     assert!(
         model
-            .generate_batch(&[], &Decoding::default())
+            .generate_batch::<Vec<u32>>(&[], &Decoding::default())
             .unwrap()
             .is_empty()
     );
@@ -468,7 +469,7 @@ fn ids_beyond_the_vocabulary_are_refused() {
         );
     }
     let error = model
-        .generate(&[], &[], &decoding, &mut ignore)
+        .generate(Vec::new(), &[], &decoding, &mut ignore)
         .unwrap_err();
     assert_eq!(error.to_string(), "an input has no tokens");
 }

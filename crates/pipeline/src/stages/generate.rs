@@ -2,10 +2,10 @@ use std::ops::ControlFlow;
 use std::time::Instant;
 
 use idiolect_core::{FinishReason, last_characters, sentences};
-use idiolect_models::{Seq2Seq, Tokenizer};
+use idiolect_models::{Asked, Seq2Seq, Tokenizer};
 
 use super::tokenizer;
-use crate::{Error, Fitted, Request, Source};
+use crate::{Error, Plan, Request, Source};
 
 /// Decoding is forced through so many tokens of what is written at most, the last ones: work grows
 /// with their square, and a model makes nothing of more.
@@ -38,7 +38,7 @@ pub(crate) struct Written {
 /// ends the writing by a `Break`.
 pub(crate) fn generate(
     model: &Seq2Seq,
-    input: &Fitted,
+    plan: &Plan,
     request: &Request,
     on_text: &mut dyn FnMut(&str) -> ControlFlow<()>,
 ) -> Result<Written, Error> {
@@ -81,7 +81,11 @@ pub(crate) fn generate(
     // Whether what was handed out ends with a sentence.
     let mut whole_sentence = false;
     let mut ended = None;
-    let generated = model.generate(&input.ids, &forced, &decoding, &mut |id| {
+    let asked = Asked {
+        ids: plan.input.ids.clone(),
+        own: plan.own.clone(),
+    };
+    let generated = model.generate(asked, &forced, &decoding, &mut |id| {
         written.tokens += 1;
         written.first_token.get_or_insert_with(Instant::now);
         held.push_str(&stream.push(id));

@@ -66,7 +66,7 @@ impl Prompt {
     }
 }
 
-fn tokenizer(model: &Seq2Seq) -> Result<&Tokenizer, Error> {
+pub(crate) fn tokenizer(model: &Seq2Seq) -> Result<&Tokenizer, Error> {
     model.tokenizer().ok_or_else(|| Error::NoTokenizer {
         model: model.name().to_owned(),
     })

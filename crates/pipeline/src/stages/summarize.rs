@@ -40,7 +40,7 @@ pub(super) fn answer(
 ) -> Result<String, Error> {
     let tokenizer = tokenizer(model)?;
     let input = prompt.fit_to(model, input_tokens)?;
-    let generated = model.generate(&input.ids, &[], &guarded_greedy(max_tokens), &mut |_| {
+    let generated = model.generate(input.ids, &[], &guarded_greedy(max_tokens), &mut |_| {
         ControlFlow::Continue(())
     })?;
     Ok(tokenizer.decode(&generated.output_ids).trim().to_owned())

@@ -1,3 +1,5 @@
+use std::ops::ControlFlow;
+
 use idiolect_core::{ImmediateContext, KeywordSource};
 use idiolect_models::Seq2Seq;
 use idiolect_retrieval::Past;
@@ -23,7 +25,10 @@ pub(crate) fn synthesize(
         }
         KeywordSource::Ind => {
             let mut words = PastWords::default();
-            past.visit(&mut |document| words.add(&document.content()))?;
+            past.visit(&mut |document| {
+                words.add(&document.content());
+                ControlFlow::Continue(())
+            })?;
             Ok(words.keywords(&words.frequencies))
         }
         KeywordSource::Ctx | KeywordSource::None => Ok(Vec::new()),

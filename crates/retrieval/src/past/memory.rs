@@ -1,4 +1,4 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::ControlFlow, sync::Arc};
 
 use idiolect_core::{Before, Document, Encoder, Ranked, Ranking, snippets};
 
@@ -130,7 +130,7 @@ impl Past for MemoryPast {
         self.0.explain(query, bm25, document)
     }
 
-    fn visit(&self, each: &mut dyn FnMut(&Document)) -> Result<(), PastError> {
+    fn visit(&self, each: &mut dyn FnMut(&Document) -> ControlFlow<()>) -> Result<(), PastError> {
         self.0.visit(each)
     }
 }

@@ -4,6 +4,8 @@ mod memory;
 mod segments;
 mod visible;
 
+use std::ops::ControlFlow;
+
 use idiolect_core::{Document, Ranked, Ranking};
 use serde::Serialize;
 
@@ -50,11 +52,11 @@ pub trait Past: Send + Sync {
         document: &str,
     ) -> Result<Explanation, PastError>;
 
-    /// Every visible document, oldest first.
+    /// Every visible document, latest first, until `each` breaks off.
     ///
     /// # Errors
     /// Whatever keeps texts from being read.
-    fn visit(&self, each: &mut dyn FnMut(&Document)) -> Result<(), PastError>;
+    fn visit(&self, each: &mut dyn FnMut(&Document) -> ControlFlow<()>) -> Result<(), PastError>;
 }
 
 /// Where the texts of documents come from: the index itself holds none.

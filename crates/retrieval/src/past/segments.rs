@@ -1,4 +1,4 @@
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, ops::ControlFlow, sync::Arc};
 
 use idiolect_core::{Before, Document, Ranked, Ranking};
 
@@ -216,7 +216,7 @@ impl Past for SegmentsPast {
         })
     }
 
-    fn visit(&self, each: &mut dyn FnMut(&Document)) -> Result<(), PastError> {
+    fn visit(&self, each: &mut dyn FnMut(&Document) -> ControlFlow<()>) -> Result<(), PastError> {
         let mut documents: Vec<_> = self
             .visible
             .parts
@@ -225,8 +225,10 @@ impl Past for SegmentsPast {
             .map(|(segment, at)| (segment.when(at), segment.id(at)))
             .collect();
         documents.sort_unstable();
-        for (_, id) in documents {
-            each(&self.texts.document(id).map_err(PastError::Texts)?);
+        for (_, id) in documents.into_iter().rev() {
+            if each(&self.texts.document(id).map_err(PastError::Texts)?).is_break() {
+                break;
+            }
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Small archives, made at random, and an encoder that needs no weights.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use idiolect_core::{Before, Document, Encoder, EncoderError, Span, snippets};
@@ -169,8 +170,11 @@ pub(crate) fn answers(past: &dyn Past, text: &str) -> String {
         }
     }
     let mut visible = Vec::new();
-    past.visit(&mut |document| visible.push(document.id.clone()))
-        .unwrap();
+    past.visit(&mut |document| {
+        visible.push(document.id.clone());
+        ControlFlow::Continue(())
+    })
+    .unwrap();
     for id in visible {
         writeln!(written, "{:?}", past.explain(&query, &bm25, &id).unwrap()).unwrap();
     }

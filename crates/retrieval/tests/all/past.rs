@@ -1,6 +1,7 @@
 //! What is visible at a moment, what is computed from it, and in which order it comes.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::ControlFlow;
 
 use crate::common::{WordCounts, answers, documents, moments, part, past, past_of, segment};
 use idiolect_core::{Before, Document, Encoder, Ranking};
@@ -65,7 +66,11 @@ proptest! {
             let past = now.at(&before).unwrap();
             prop_assert_eq!(past.documents(), expected.len());
             let mut visited = Vec::new();
-            past.visit(&mut |document| visited.push(document.clone())).unwrap();
+            past.visit(&mut |document| {
+                visited.insert(0, document.clone());
+                ControlFlow::Continue(())
+            })
+            .unwrap();
             prop_assert_eq!(ids(&visited), ids(&expected));
             prop_assert!(visited.is_sorted_by_key(|one| one.date));
 
