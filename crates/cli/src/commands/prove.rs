@@ -171,6 +171,9 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
                 .with_others(others, samples),
             maker: Maker {
                 model: &model,
+                summarizer: &model,
+                synthesizer: &model,
+                zero_shot: None,
                 decoding: (!arguments.no_generate).then_some(&decoding),
                 target_tokens: model.config().max_output(),
             },

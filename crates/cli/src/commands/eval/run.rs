@@ -7,10 +7,11 @@ use idiolect_core::FinishReason;
 use idiolect_models::{Decoding, Generated, Seq2Seq, Tokenizer};
 use idiolect_pipeline::{Prompt, guarded_greedy, keywords_of};
 use idiolect_training::examples::Example;
-use idiolect_training::features::Target;
+use idiolect_training::features::{Form, Target};
 
 use super::past::{Passages, Pasts};
-use super::rows::{Setup, StageSource};
+use super::rows::{Setup, StageSource, Writer};
+use super::zero_shot::ZeroShot;
 
 /// What came of one example under one setup.
 #[derive(Debug, Clone)]
@@ -26,10 +27,9 @@ pub(crate) struct Made {
     pub(crate) summary: String,
     pub(crate) keywords: Vec<String>,
     pub(crate) prompt: String,
-    /// Nats over the scored tokens of the true continuation.
-    pub(crate) nll: f64,
-    /// Bytes of exactly that part.
-    pub(crate) bytes: u64,
+    /// Nats over the scored tokens of the true continuation, and bytes of exactly that part, where
+    /// the writer's likelihoods can be known.
+    pub(crate) likelihood: Option<(f64, u64)>,
 }
 
 /// What the generator is given for one example.
@@ -41,13 +41,26 @@ struct Given {
     input: Vec<u32>,
 }
 
-/// A model and how it is asked.
+/// Models and how they are asked.
 pub(crate) struct Maker<'a> {
     pub(crate) model: &'a Seq2Seq,
+    /// Writes summaries.
+    pub(crate) summarizer: &'a Seq2Seq,
+    /// Finds key words.
+    pub(crate) synthesizer: &'a Seq2Seq,
+    /// Writes what no model here does.
+    pub(crate) zero_shot: Option<&'a ZeroShot<'a>>,
     /// `None`: likelihoods only.
     pub(crate) decoding: Option<&'a Decoding>,
     /// Longest target, in tokens.
     pub(crate) target_tokens: usize,
+}
+
+/// What somebody wrote.
+struct Text {
+    text: String,
+    tokens: usize,
+    finish_reason: FinishReason,
 }
 
 /// As in `write`, so that rows are about what users get.
@@ -68,33 +81,68 @@ impl Maker<'_> {
             .map(|one| std::mem::take(&mut one.input))
             .collect();
         let begun = Instant::now();
-        let texts: Vec<Option<Generated>> = match self.decoding {
-            None => vec![None; examples.len()],
-            Some(decoding) => {
-                let generated = self.model.generate_batch(&inputs, decoding)?;
-                generated.into_iter().map(Some).collect()
-            }
+        let texts = match (setup.writer, self.decoding) {
+            (Writer::Endpoint, _) => self.by_endpoint(&given)?,
+            (_, Some(decoding)) => self.by_model(&inputs, decoding)?,
+            (_, None) => inputs.iter().map(|_| None).collect(),
         };
         let milliseconds = begun.elapsed().as_secs_f64() * 1000.0 / examples.len().max(1) as f64;
-        let likelihoods = self.likelihoods(examples, &inputs)?;
-        let tokenizer = self.tokenizer()?;
-        let written = given.into_iter().zip(texts).zip(likelihoods);
+        let likelihoods = self.likelihoods(examples, &inputs, setup.writer)?;
+        let written = examples.iter().zip(given).zip(texts).zip(likelihoods);
         Ok(written
-            .map(|((given, text), (nll, bytes))| Made {
-                tokens: text.as_ref().map_or(0, |one| one.output_ids.len()),
+            .map(|(((example, given), text), likelihood)| Made {
+                tokens: text.as_ref().map_or(0, |one| one.tokens),
                 finish_reason: text
                     .as_ref()
                     .map_or(FinishReason::Stop, |one| one.finish_reason),
-                text: text.map(|one| tokenizer.decode(&one.output_ids)),
+                text: text.map(|one| with_start(example, one.text, setup.writer)),
                 milliseconds,
                 past: given.past,
                 summary: given.summary,
                 keywords: given.keywords,
                 prompt: given.prompt,
-                nll,
-                bytes,
+                likelihood,
             })
             .collect())
+    }
+
+    fn by_model(
+        &self,
+        inputs: &[Vec<u32>],
+        decoding: &Decoding,
+    ) -> anyhow::Result<Vec<Option<Text>>> {
+        let tokenizer = self.tokenizer()?;
+        let generated: Vec<Generated> = self.model.generate_batch(inputs, decoding)?;
+        Ok(generated
+            .into_iter()
+            .map(|one| {
+                Some(Text {
+                    text: tokenizer.decode(&one.output_ids),
+                    tokens: one.output_ids.len(),
+                    finish_reason: one.finish_reason,
+                })
+            })
+            .collect())
+    }
+
+    fn by_endpoint(&self, given: &[Given]) -> anyhow::Result<Vec<Option<Text>>> {
+        let zero_shot = self.zero_shot.context("there is no endpoint")?;
+        given
+            .iter()
+            .map(|one| {
+                let answer = zero_shot.answer(&one.prompt)?;
+                Ok(Some(Text {
+                    // Only the endpoint knows its tokens.
+                    tokens: 0,
+                    finish_reason: if answer.cut {
+                        FinishReason::Length
+                    } else {
+                        FinishReason::Stop
+                    },
+                    text: answer.text,
+                }))
+            })
+            .collect()
     }
 
     /// The generator's inputs (paper §5): context, summary, key words, past passages.
@@ -116,14 +164,23 @@ impl Maker<'_> {
             examples.iter().zip(found).zip(summaries).zip(keywords)
         {
             let context = &example.immediate_context;
-            let prompt = Prompt::generation(context, &summary, &keywords, &past.text);
-            let fitted = prompt.fit_to(self.model, None)?;
+            let prompt = match setup.writer {
+                Writer::Generator(form) => form.prompt(context, &summary, &keywords, &past.text),
+                Writer::UserId => Prompt::of_user(&example.author, context),
+                Writer::Endpoint => Prompt::generation(context, &summary, &keywords, &past.text),
+            };
+            let (prompt, input) = if setup.writer == Writer::Endpoint {
+                (ZeroShot::question(&prompt), Vec::new())
+            } else {
+                let fitted = prompt.fit_to(self.model, None)?;
+                (fitted.text, fitted.ids)
+            };
             given.push(Given {
                 past,
                 summary,
                 keywords,
-                prompt: fitted.text,
-                input: fitted.ids,
+                prompt,
+                input,
             });
         }
         Ok(given)
@@ -141,10 +198,16 @@ impl Maker<'_> {
             StageSource::Label => return Ok(labels().collect()),
             StageSource::Ctx | StageSource::Ind => {}
         }
-        self.asked(examples, passages, SUMMARY_TOKENS, |example, past| {
-            let context = &example.immediate_context;
-            Prompt::summary((source == StageSource::Ctx).then_some(context), past)
-        })
+        self.asked(
+            self.summarizer,
+            examples,
+            passages,
+            SUMMARY_TOKENS,
+            |example, past| {
+                let context = &example.immediate_context;
+                Prompt::summary((source == StageSource::Ctx).then_some(context), past)
+            },
+        )
     }
 
     fn keywords(
@@ -165,9 +228,13 @@ impl Maker<'_> {
                 .map(|example| example.keywords_ind.clone())
                 .collect(),
             StageSource::Ctx => self
-                .asked(examples, passages, KEYWORD_TOKENS, |example, past| {
-                    Prompt::keywords(&example.immediate_context, past)
-                })?
+                .asked(
+                    self.synthesizer,
+                    examples,
+                    passages,
+                    KEYWORD_TOKENS,
+                    |example, past| Prompt::keywords(&example.immediate_context, past),
+                )?
                 .iter()
                 .zip(passages)
                 .map(|(answer, past)| keywords_of(answer, past))
@@ -175,9 +242,10 @@ impl Maker<'_> {
         })
     }
 
-    /// What the model says to a prompt made of each example and its past; nothing where that is empty.
+    /// What a model says to a prompt made of each example and its past; nothing where that is empty.
     fn asked(
         &self,
+        model: &Seq2Seq,
         examples: &[Example],
         passages: &[&str],
         max_tokens: usize,
@@ -189,30 +257,19 @@ impl Maker<'_> {
         for (place, (example, past)) in examples.iter().zip(passages).enumerate() {
             if !past.is_empty() {
                 places.push(place);
-                inputs.push(self.fitted(&prompt(example, past))?);
+                inputs.push(prompt(example, past).fit_to(model, None)?.ids);
             }
         }
-        let found = self.answers(&inputs, &guarded_greedy(max_tokens))?;
+        if inputs.is_empty() {
+            return Ok(answers);
+        }
+        let tokenizer = tokenizer(model)?;
+        let found = model.generate_batch(&inputs, &guarded_greedy(max_tokens))?;
         for (place, answer) in places.into_iter().zip(found) {
-            answer.trim().clone_into(&mut answers[place]);
+            let text = tokenizer.decode(&answer.output_ids);
+            text.trim().clone_into(&mut answers[place]);
         }
         Ok(answers)
-    }
-
-    fn fitted(&self, prompt: &Prompt) -> anyhow::Result<Vec<u32>> {
-        Ok(prompt.fit_to(self.model, None)?.ids)
-    }
-
-    fn answers(&self, inputs: &[Vec<u32>], decoding: &Decoding) -> anyhow::Result<Vec<String>> {
-        if inputs.is_empty() {
-            return Ok(Vec::new());
-        }
-        let tokenizer = self.tokenizer()?;
-        let generated = self.model.generate_batch(inputs, decoding)?;
-        Ok(generated
-            .iter()
-            .map(|one| tokenizer.decode(&one.output_ids))
-            .collect())
     }
 
     /// Nats and bytes of the true continuations.
@@ -220,12 +277,21 @@ impl Maker<'_> {
         &self,
         examples: &[Example],
         inputs: &[Vec<u32>],
-    ) -> anyhow::Result<Vec<(f64, u64)>> {
+        writer: Writer,
+    ) -> anyhow::Result<Vec<Option<(f64, u64)>>> {
+        let form = match writer {
+            Writer::Generator(form) => form,
+            Writer::UserId => Form {
+                start: false,
+                ..Form::PAPER
+            },
+            Writer::Endpoint => return Ok(vec![None; examples.len()]),
+        };
         let tokenizer = self.tokenizer()?;
         let end = self.model.config().eos_token_id;
         let scored: Vec<Target> = examples
             .iter()
-            .map(|example| Target::of(&example.target, tokenizer, self.target_tokens, Some(end)))
+            .map(|example| form.target(&example.target, tokenizer, self.target_tokens, Some(end)))
             .collect();
         let targets: Vec<Vec<u32>> = scored.iter().map(|one| one.ids.clone()).collect();
         let log_probs = self.model.log_probs(inputs, &targets)?;
@@ -235,14 +301,28 @@ impl Maker<'_> {
             .map(|(one, log_probs)| {
                 let continuation = &log_probs[one.start_tokens..];
                 let nll = -continuation.iter().map(|&p| f64::from(p)).sum::<f64>();
-                (nll, one.bytes as u64)
+                Some((nll, one.bytes as u64))
             })
             .collect())
     }
 
     fn tokenizer(&self) -> anyhow::Result<&Tokenizer> {
-        self.model
-            .tokenizer()
-            .context("the model has no tokenizer, so it cannot be measured on text")
+        tokenizer(self.model)
     }
+}
+
+fn tokenizer(model: &Seq2Seq) -> anyhow::Result<&Tokenizer> {
+    model
+        .tokenizer()
+        .context("the model has no tokenizer, so it cannot be measured on text")
+}
+
+/// A text as the paper scores it: with its start, which is put in front where the writer was not
+/// asked to copy it and did not.
+fn with_start(example: &Example, text: String, writer: Writer) -> String {
+    let start = &example.immediate_context;
+    if !writer.leaves_out_start() || text.starts_with(start.as_str()) {
+        return text;
+    }
+    format!("{start}{text}")
 }
