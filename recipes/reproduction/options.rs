@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use idiolect_models::Seq2Seq;
 use serde_json::{Value, json};
 
 /// What may be said on the command line.
@@ -79,13 +80,15 @@ impl Options {
     }
 
     /// What results depend on: rows made otherwise cannot stand in one table.
-    pub(crate) fn settings(&self) -> Value {
-        json!({
-            "start": self.start,
+    pub(crate) fn settings(&self) -> Result<Value> {
+        let device = idiolect_models::device("cpu")?;
+        let start = Seq2Seq::open(&self.start.to_string_lossy(), &device)?;
+        Ok(json!({
+            "start": start.identity()?,
             "steps": self.steps,
             "test_examples": self.limit,
             "training_examples": self.train,
             "documents": self.documents,
-        })
+        }))
     }
 }

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use idiolect_core::first_characters;
 use idiolect_evaluation::{
     BITS_PER_BYTE, Cell, Comparison, Prediction, Resampling, RowLabel, Table, compare, shown,
 };
@@ -195,7 +196,7 @@ fn section(page: &mut String, corpus: &Corpus, folder: &Path, results: &Results)
     let _ = write!(
         page,
         "\n## {}\n\n{}: {}. Training {} examples of {} users, test {} of {}; of these {} and {} are used, spread over users. \
-         {} steps a row from `{}`.\n",
+         {} steps a row from `{}` ({}).\n",
         capitalized(corpus.name),
         capitalized(corpus.about),
         corpus.packs.join(", "),
@@ -206,7 +207,8 @@ fn section(page: &mut String, corpus: &Corpus, folder: &Path, results: &Results)
         settings["training_examples"],
         results.table.rows.first().map_or(0, |row| row.examples),
         settings["steps"],
-        settings["start"].as_str().unwrap_or_default(),
+        settings["start"]["name"].as_str().unwrap_or_default(),
+        first_characters(settings["start"]["sha256"].as_str().unwrap_or_default(), 12),
     );
     whole_documents(page, corpus, results);
     continuations(page, results);

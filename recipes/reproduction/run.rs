@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -65,16 +65,17 @@ impl<'a> Work<'a> {
         let folder = corpus_folder(corpus, options);
         fs_err::create_dir_all(&folder)?;
         let settings = folder.join("settings.json");
+        let wanted = options.settings()?;
         match fs_err::read_to_string(&settings) {
             Ok(text) => {
-                if serde_json::from_str::<Value>(&text)? != options.settings() {
+                if serde_json::from_str::<Value>(&text)? != wanted {
                     bail!(
                         "{} was begun with other settings: name another --work, or remove it",
                         folder.display()
                     );
                 }
             }
-            Err(_) => fs_err::write(&settings, format!("{:#}\n", options.settings()))?,
+            Err(_) => fs_err::write(&settings, format!("{wanted:#}\n"))?,
         }
         let beside = std::env::current_exe()?.with_file_name("idiolect");
         if !beside.exists() {
@@ -280,6 +281,7 @@ impl<'a> Work<'a> {
         let status = Command::new(&self.idiolect)
             .arg("--quiet")
             .args(arguments)
+            .stdout(Stdio::null())
             .status()
             .with_context(|| format!("cannot run {}", self.idiolect.display()))?;
         let path = self.folder.join("cost.json");

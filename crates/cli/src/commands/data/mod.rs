@@ -56,6 +56,11 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 /// Version of the layout of the folder.
 const FORMAT: u32 = 2;
 
+/// Whether a folder holds training data, of whatever version.
+pub(crate) fn has_manifest(folder: &Path) -> bool {
+    folder.join(MANIFEST).exists()
+}
+
 /// The manifest of training data; it is written last, so data without one are not complete. Data of
 /// another version are refused.
 pub(crate) fn manifest(folder: &Path) -> anyhow::Result<PathBuf> {

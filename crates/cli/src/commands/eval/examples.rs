@@ -42,12 +42,13 @@ pub(super) fn examples(
             examples: read(&path.join(format!("{}.jsonl.zst", split.name())))?,
             built_with: Some(manifest(path)?.options),
         },
+        // Whether they are of this version is known before they are read.
         Some(path) => Examples {
+            built_with: match path.parent() {
+                Some(folder) if data::has_manifest(folder) => Some(manifest(folder)?.options),
+                _ => None,
+            },
             examples: read(path)?,
-            built_with: path
-                .parent()
-                .and_then(|folder| manifest(folder).ok())
-                .map(|manifest| manifest.options),
         },
     };
     if found.examples.is_empty() {
