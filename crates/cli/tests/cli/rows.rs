@@ -234,12 +234,38 @@ fn a_language_model_is_asked_once() {
     let again = eval(&["--answers", "run/answers.jsonl", "--out", "offline"]);
     assert!(again.status.success(), "{}", home.shown(&again));
     assert_eq!(again.stdout, whole.stdout);
-    snapshot!(home.shown(&eval(&["--answers", "run/answers.jsonl", "--endpoint-model", "small"])), @"");
-    snapshot!(home.shown(&eval(&[])), @"");
-    snapshot!(home.shown(&eval(&["--endpoint", "localhost:1", "--out", "x"])), @"");
-    snapshot!(home.shown(&eval(&["--endpoint", &address])), @"");
+    snapshot!(home.shown(&eval(&["--answers", "run/answers.jsonl", "--endpoint-model", "small"])), @"
+    exit: 2
+    --- stderr
+    at hand: 3 recorded answers
+    error: row LLMZeroShot: model `small` was not asked this before
+    hint: name its address with `--endpoint URL`; recorded answers fit the same examples, model name, summaries, key words and `--max-tokens`
+    ");
+    snapshot!(home.shown(&eval(&[])), @"
+    exit: 2
+    --- stderr
+    error: the row LLMZeroShot has nobody to ask, and no recorded answers
+    hint: name an OpenAI-compatible address with `--endpoint URL`, or recorded answers with `--answers FILE`
+    ");
+    snapshot!(home.shown(&eval(&["--endpoint", "localhost:1", "--out", "x"])), @"
+    exit: 2
+    --- stderr
+    error: `localhost:1` is not an address that begins with http:// or https://
+    hint: an OpenAI-compatible address ends before `/chat/completions`: http://localhost:8080/v1
+    ");
+    snapshot!(home.shown(&eval(&["--endpoint", &address])), @"
+    exit: 2
+    --- stderr
+    error: the answers for LLMZeroShot would be lost
+    hint: name a folder with `--out`, or a file with `--answers`
+    ");
     home.file("other.jsonl", "{\"id\": 3}\n");
-    snapshot!(home.shown(&eval(&["--answers", "other.jsonl"])), @"");
+    snapshot!(home.shown(&eval(&["--answers", "other.jsonl"])), @"
+    exit: 2
+    --- stderr
+    error: cannot use `other.jsonl`: line 1 of the recorded answers in `other.jsonl` is not one
+    hint: `--answers` names a file that `eval` wrote, or one that is not there yet
+    ");
 
     // Where it was not asked for by name, it is left out.
     let paper = home
@@ -312,7 +338,12 @@ fn runs_with_a_model_each_make_one_table() {
             .contains("summaries by")
     );
     assert!(home.path().join("table/report.html").exists());
-    snapshot!(home.run(&["eval", "join", "a", "data"]), @"");
+    snapshot!(home.run(&["eval", "join", "a", "data"]), @"
+    exit: 2
+    --- stderr
+    error: `data` holds no finished run
+    hint: `idiolect eval --out DIR` makes one, and goes on with one that was interrupted
+    ");
 }
 
 #[test]
@@ -323,7 +354,12 @@ fn examples_that_cannot_be_measured_are_named() {
         let fixed = ["eval", "--no-generate", "--rows", "ImmedCtx,RankDocBM25"];
         home.run(&[fixed.as_slice(), more].concat())
     };
-    snapshot!(eval(&["--examples", "data", "--split", "validation"]), @"");
+    snapshot!(eval(&["--examples", "data", "--split", "validation"]), @"
+    exit: 2
+    --- stderr
+    error: there is no example in `validation`
+    hint: choose another `--split`, or build with other shares
+    ");
     // Nine examples are few, and no reason to fail.
     let few = home.json(&[
         "eval",
@@ -342,17 +378,37 @@ fn examples_that_cannot_be_measured_are_named() {
         .unwrap()
         .replace("\"format\": 2", "\"format\": 1");
     fs::write(&manifest, older).unwrap();
-    snapshot!(eval(&["--examples", "data"]), @"");
-    snapshot!(eval(&["--examples", "data/test.jsonl.zst"]), @"");
+    snapshot!(eval(&["--examples", "data"]), @"
+    exit: 2
+    --- stderr
+    error: `data` holds training data of another version
+    hint: `idiolect data build` makes them anew
+    ");
+    snapshot!(eval(&["--examples", "data/test.jsonl.zst"]), @"
+    exit: 2
+    --- stderr
+    error: `data` holds training data of another version
+    hint: `idiolect data build` makes them anew
+    ");
     home.file("lines.jsonl", "{\"id\":\"a\",\"author\":\"b\"}\n");
-    snapshot!(eval(&["--examples", "lines.jsonl"]), @"");
+    snapshot!(eval(&["--examples", "lines.jsonl"]), @"
+    exit: 2
+    --- stderr
+    error: line 1 of `lines.jsonl` cannot be read: missing field `document`
+    hint: JSON Lines hold one whole JSON object a line: mend that line, or leave it out
+    ");
     let recipe = format!(
         "config = {:?}\ntokenizer = {:?}\nexamples = \"data\"\n[tasks]\ngeneration = 1.0\n",
         in_repository(".ci/smoke/config.json"),
         in_repository("models/idiolect-small/tokenizer.json"),
     );
     home.file("recipe.toml", recipe);
-    snapshot!(home.run(&["train", "--recipe", "recipe.toml", "--out", "x"]), @"");
+    snapshot!(home.run(&["train", "--recipe", "recipe.toml", "--out", "x"]), @"
+    exit: 2
+    --- stderr
+    error: `data` holds training data of another version
+    hint: `idiolect data build` makes them anew
+    ");
 }
 
 #[test]
@@ -381,5 +437,10 @@ fn predictions_belong_to_their_references() {
         ])
     };
     assert!(score("bare.jsonl").starts_with("exit: 0\n"));
-    snapshot!(score("mixed.jsonl"), @"");
+    snapshot!(score("mixed.jsonl"), @"
+    exit: 2
+    --- stderr
+    error: prediction 2 of `mixed.jsonl` has another `id` than reference 2
+    hint: put both files in the same order, with a line for each example
+    ");
 }

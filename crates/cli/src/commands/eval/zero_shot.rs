@@ -134,7 +134,7 @@ impl ZeroShotOptions {
         }
         if !answers.is_empty() {
             context.printer.note(format_args!(
-                "{} are there already",
+                "at hand: {}",
                 counted(answers.len(), "recorded answer")
             ));
         }
