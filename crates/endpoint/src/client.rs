@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,7 +11,7 @@ use crate::{Answer, Error, Trouble};
 const LONGEST: u64 = 4 << 20;
 
 /// The longest pause between two attempts, whatever the endpoint asks for.
-const LONGEST_PAUSE: Duration = Duration::from_secs(120);
+const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
 /// What a model is asked, at temperature 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +38,11 @@ impl Question {
     /// By which a question is known again: the SHA-256 of its request.
     pub fn key(&self) -> String {
         let hash = Sha256::digest(self.body().to_string());
-        hash.iter().map(|byte| format!("{byte:02x}")).collect()
+        hash.iter().fold(String::new(), |mut key, byte| {
+            // Writing into a string does not fail.
+            let _ = write!(key, "{byte:02x}");
+            key
+        })
     }
 }
 
@@ -84,7 +89,7 @@ impl Endpoint {
             .http_status_as_error(false)
             .max_redirects(0)
             .timeout_connect(Some(Duration::from_secs(20)))
-            .timeout_global(Some(Duration::from_secs(300)))
+            .timeout_global(Some(Duration::from_mins(5)))
             .user_agent(concat!("idiolect/", env!("CARGO_PKG_VERSION")))
             .build()
             .into();

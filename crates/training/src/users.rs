@@ -1,7 +1,7 @@
 //! What the baseline UserID learns from (paper §5): which snippet comes next, told only who writes,
 //! in the documents that are never a target.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use idiolect_core::{Document, snippets};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub struct NextSnippet {
 
 /// All pairs of neighbours in an author's documents, but for the documents in `targets` and all
 /// that say exactly the same as one of them, whichever of the copies was the target.
-pub fn next_snippets(documents: Vec<Document>, targets: &HashSet<String>) -> Vec<NextSnippet> {
+pub fn next_snippets(documents: Vec<Document>, targets: &BTreeSet<String>) -> Vec<NextSnippet> {
     let held_back: HashSet<String> = documents
         .iter()
         .filter(|document| targets.contains(&document.id))
@@ -69,7 +69,7 @@ mod tests {
             document("3", "cow"),
             document("4", "bridge"),
         ];
-        let targets = HashSet::from(["3".to_owned()]);
+        let targets = BTreeSet::from(["3".to_owned()]);
         let found = next_snippets(documents, &targets);
         let of: Vec<&str> = found.iter().map(|one| one.document.as_str()).collect();
         assert_eq!(of, ["1", "1", "4", "4"]);

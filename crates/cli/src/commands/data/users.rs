@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufWriter, Write};
 
 use anyhow::Context as _;
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     }
     let folder = &arguments.out.out;
     manifest(folder)?;
-    let mut targets: BTreeMap<String, HashSet<String>> = BTreeMap::new();
+    let mut targets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for split in Split::ALL {
         let path = folder.join(format!("{}.jsonl.zst", split.name()));
         files::json_lines(&path, |_, target: Target| {

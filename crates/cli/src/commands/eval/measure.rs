@@ -161,13 +161,13 @@ impl Run<'_> {
         text: &str,
         decoding: &Decoding,
     ) -> anyhow::Result<Trace> {
-        let (model, decoded) = match (row.writer(), self.maker.zero_shot) {
-            (Some(Writer::Endpoint), Some(asked)) => (asked.identity(), asked.decoding()),
-            _ => {
-                let mut decoded = json!(decoding);
-                shorten(&mut decoded);
-                (self.maker.model.identity()?, decoded)
-            }
+        let asked = (self.maker.zero_shot).filter(|_| row.writer() == Some(Writer::Endpoint));
+        let (model, decoded) = if let Some(asked) = asked {
+            (asked.identity(), asked.decoding())
+        } else {
+            let mut decoded = json!(decoding);
+            shorten(&mut decoded);
+            (self.maker.model.identity()?, decoded)
         };
         Ok(Trace {
             request: json!({

@@ -57,7 +57,7 @@ pub(crate) struct Maker<'a> {
 }
 
 /// What somebody wrote.
-struct Text {
+struct Output {
     text: String,
     tokens: usize,
     finish_reason: FinishReason,
@@ -110,13 +110,13 @@ impl Maker<'_> {
         &self,
         inputs: &[Vec<u32>],
         decoding: &Decoding,
-    ) -> anyhow::Result<Vec<Option<Text>>> {
+    ) -> anyhow::Result<Vec<Option<Output>>> {
         let tokenizer = self.tokenizer()?;
         let generated: Vec<Generated> = self.model.generate_batch(inputs, decoding)?;
         Ok(generated
             .into_iter()
             .map(|one| {
-                Some(Text {
+                Some(Output {
                     text: tokenizer.decode(&one.output_ids),
                     tokens: one.output_ids.len(),
                     finish_reason: one.finish_reason,
@@ -125,13 +125,13 @@ impl Maker<'_> {
             .collect())
     }
 
-    fn by_endpoint(&self, given: &[Given]) -> anyhow::Result<Vec<Option<Text>>> {
+    fn by_endpoint(&self, given: &[Given]) -> anyhow::Result<Vec<Option<Output>>> {
         let zero_shot = self.zero_shot.context("there is no endpoint")?;
         given
             .iter()
             .map(|one| {
                 let answer = zero_shot.answer(&one.prompt)?;
-                Ok(Some(Text {
+                Ok(Some(Output {
                     // Only the endpoint knows its tokens.
                     tokens: 0,
                     finish_reason: if answer.cut {
@@ -198,7 +198,7 @@ impl Maker<'_> {
             StageSource::Label => return Ok(labels().collect()),
             StageSource::Ctx | StageSource::Ind => {}
         }
-        self.asked(
+        asked(
             self.summarizer,
             examples,
             passages,
@@ -227,49 +227,18 @@ impl Maker<'_> {
                 .iter()
                 .map(|example| example.keywords_ind.clone())
                 .collect(),
-            StageSource::Ctx => self
-                .asked(
-                    self.synthesizer,
-                    examples,
-                    passages,
-                    KEYWORD_TOKENS,
-                    |example, past| Prompt::keywords(&example.immediate_context, past),
-                )?
-                .iter()
-                .zip(passages)
-                .map(|(answer, past)| keywords_of(answer, past))
-                .collect(),
+            StageSource::Ctx => asked(
+                self.synthesizer,
+                examples,
+                passages,
+                KEYWORD_TOKENS,
+                |example, past| Prompt::keywords(&example.immediate_context, past),
+            )?
+            .iter()
+            .zip(passages)
+            .map(|(answer, past)| keywords_of(answer, past))
+            .collect(),
         })
-    }
-
-    /// What a model says to a prompt made of each example and its past; nothing where that is empty.
-    fn asked(
-        &self,
-        model: &Seq2Seq,
-        examples: &[Example],
-        passages: &[&str],
-        max_tokens: usize,
-        prompt: impl Fn(&Example, &str) -> Prompt,
-    ) -> anyhow::Result<Vec<String>> {
-        let mut answers = vec![String::new(); examples.len()];
-        let mut places = Vec::new();
-        let mut inputs = Vec::new();
-        for (place, (example, past)) in examples.iter().zip(passages).enumerate() {
-            if !past.is_empty() {
-                places.push(place);
-                inputs.push(prompt(example, past).fit_to(model, None)?.ids);
-            }
-        }
-        if inputs.is_empty() {
-            return Ok(answers);
-        }
-        let tokenizer = tokenizer(model)?;
-        let found = model.generate_batch(&inputs, &guarded_greedy(max_tokens))?;
-        for (place, answer) in places.into_iter().zip(found) {
-            let text = tokenizer.decode(&answer.output_ids);
-            text.trim().clone_into(&mut answers[place]);
-        }
-        Ok(answers)
     }
 
     /// Nats and bytes of the true continuations.
@@ -309,6 +278,35 @@ impl Maker<'_> {
     fn tokenizer(&self) -> anyhow::Result<&Tokenizer> {
         tokenizer(self.model)
     }
+}
+
+/// What a model says to a prompt made of each example and its past; nothing where that is empty.
+fn asked(
+    model: &Seq2Seq,
+    examples: &[Example],
+    passages: &[&str],
+    max_tokens: usize,
+    prompt: impl Fn(&Example, &str) -> Prompt,
+) -> anyhow::Result<Vec<String>> {
+    let mut answers = vec![String::new(); examples.len()];
+    let mut places = Vec::new();
+    let mut inputs = Vec::new();
+    for (place, (example, past)) in examples.iter().zip(passages).enumerate() {
+        if !past.is_empty() {
+            places.push(place);
+            inputs.push(prompt(example, past).fit_to(model, None)?.ids);
+        }
+    }
+    if inputs.is_empty() {
+        return Ok(answers);
+    }
+    let tokenizer = tokenizer(model)?;
+    let found = model.generate_batch(&inputs, &guarded_greedy(max_tokens))?;
+    for (place, answer) in places.into_iter().zip(found) {
+        let text = tokenizer.decode(&answer.output_ids);
+        text.trim().clone_into(&mut answers[place]);
+    }
+    Ok(answers)
 }
 
 fn tokenizer(model: &Seq2Seq) -> anyhow::Result<&Tokenizer> {
