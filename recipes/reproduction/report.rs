@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use idiolect_core::first_characters;
 use idiolect_evaluation::{
     BITS_PER_BYTE, Cell, Comparison, Prediction, Resampling, RowLabel, Table, compare, shown,
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::claims::{CONTROLS, Claim, PAPER};
 use crate::options::Options;
-use crate::paper::{ABLATION, CORPORA, Corpus, scores};
+use crate::paper::{ABLATION, CORPORA, Corpus, TABLES, scores};
 use crate::plan::{ORDER, PLANS, Task, corpus_folder};
 
 /// The paper's metrics, as ours are named.
@@ -35,23 +35,20 @@ const JUDGES: [&str; 3] = ["rouge1", "rouge1_continuation", BITS_PER_BYTE];
 /// Writes the page from whatever results there are.
 pub(crate) fn write(options: &Options) -> Result<()> {
     let mut page = INTRODUCTION.to_owned();
-    let mut any = false;
     for corpus in CORPORA {
         let folder = corpus_folder(corpus, options);
         if let Some(results) = Results::read(&folder)? {
-            any = true;
             section(&mut page, corpus, &folder, &results)?;
         } else {
+            let table = TABLES.iter().find(|table| table.corpus.name == corpus.name);
             let _ = write!(
                 page,
-                "\n## {}\n\nNot run yet: {}.\n",
+                "\n## {}\n\n{}. No row is finished yet: `recipes/{}` makes them.\n",
                 capitalized(corpus.name),
-                corpus.about
+                capitalized(corpus.about),
+                table.map_or("", |table| table.name)
             );
         }
-    }
-    if !any {
-        bail!("there are no results in {}", options.work.display());
     }
     fs_err::write(&options.page, page)?;
     println!("{}", options.page.display());
