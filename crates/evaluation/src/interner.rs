@@ -25,7 +25,7 @@ impl Interner {
     /// An empty table with room for texts of about this many bytes together.
     pub(crate) fn for_bytes(bytes: usize) -> Self {
         Self {
-            slots: vec![0; (bytes / 4).next_power_of_two().max(16)],
+            slots: vec![0; (bytes / 3).next_power_of_two().max(16)],
             entries: Vec::with_capacity(bytes / 8),
             bytes: Vec::new(),
         }
