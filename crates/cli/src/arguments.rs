@@ -10,7 +10,7 @@ use crate::settings::ConfigFile;
 
 /// Writes the rest of a document in its author's own voice, from what they wrote before.
 ///
-/// Everything runs and stays on this computer; no command opens a connection.
+/// Everything runs and stays on this computer; only `eval --endpoint` opens a connection.
 #[derive(Debug, Parser)]
 #[command(
     name = "idiolect",

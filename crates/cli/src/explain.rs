@@ -3,6 +3,7 @@
 use std::io;
 
 use idiolect_archive::Error as ArchiveError;
+use idiolect_endpoint::Error as EndpointError;
 use idiolect_evaluation::Error as EvaluationError;
 use idiolect_ingest::Error as IngestError;
 use idiolect_models::Error as ModelError;
@@ -40,6 +41,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<(&'static str, Opt
     if let Some(error) = cause.downcast_ref::<EvaluationError>() {
         let (code, hint) = evaluation(error);
         return Some((code, Some(hint.to_owned())));
+    }
+    if let Some(error) = cause.downcast_ref::<EndpointError>() {
+        let (code, hint) = endpoint(error);
+        return Some((code, hint.map(str::to_owned)));
     }
     if let Some(DataError::NoEncoder(_)) = cause.downcast_ref::<DataError>() {
         let hint = "choose an encoder, or a ranking without one: recent, doc-bm25";
@@ -114,6 +119,34 @@ fn evaluation(error: &EvaluationError) -> (&'static str, &'static str) {
         EvaluationError::WordNetFile(_) | EvaluationError::WordNetLine { .. } => (
             "wordnet",
             "`--wordnet` names the folder of WordNet's database files, an LMF file, or `none`",
+        ),
+    }
+}
+
+fn endpoint(error: &EndpointError) -> (&'static str, Option<&'static str>) {
+    match error {
+        EndpointError::Address(_) => (
+            "usage",
+            Some(
+                "an OpenAI-compatible address ends before `/chat/completions`: http://localhost:8080/v1",
+            ),
+        ),
+        EndpointError::Key => (
+            "usage",
+            Some("the variable IDIOLECT_ENDPOINT_KEY holds the key and nothing else"),
+        ),
+        EndpointError::Refused { .. } => (
+            "endpoint",
+            Some("check `--endpoint`, `--endpoint-model` and the key in IDIOLECT_ENDPOINT_KEY"),
+        ),
+        EndpointError::GaveUp { .. } => (
+            "endpoint",
+            Some("answers that came are kept: the same command goes on from there"),
+        ),
+        EndpointError::Interrupted { .. } => ("interrupted", None),
+        EndpointError::File(_) | EndpointError::Line { .. } => (
+            "answers",
+            Some("`--answers` names a file that `eval` wrote, or one that is not there yet"),
         ),
     }
 }

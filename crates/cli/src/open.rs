@@ -60,6 +60,12 @@ impl Settings {
         Ok(Seq2Seq::of_stored(&stored, &self.device()?, self.weights)?)
     }
 
+    /// A model beside the one that the settings name.
+    pub(crate) fn other_model(&self, name: &str) -> anyhow::Result<Seq2Seq> {
+        let stored = Stored::open(&located(name)?)?;
+        Ok(Seq2Seq::of_stored(&stored, &self.device()?, self.weights)?)
+    }
+
     /// `None` if the user wants none.
     pub(crate) fn encoder(&self) -> anyhow::Result<Option<SentenceEncoder>> {
         match self.encoder_name() {

@@ -51,7 +51,7 @@ impl BleuCounts {
         let mut interner = Interner::for_bytes(reference.len() + prediction.len());
         let mut read = |text: &str| -> Vec<u32> {
             let mut ids = Vec::with_capacity(text.len() / 4);
-            tokens_13a(text).each(|word| ids.push(interner.id(word)));
+            tokens_13a(text).each(|text, start, end| ids.push(interner.id_in(text, start, end)));
             ids
         };
         let target = read(reference);
@@ -134,19 +134,29 @@ impl BleuCounts {
 struct Tokens(Vec<u8>);
 
 impl Tokens {
-    fn each(&self, mut each: impl FnMut(&[u8])) {
-        if self.0.is_ascii() {
-            self.0
-                .split(|&byte| matches!(byte, b'\t'..=b'\r' | 0x1c..=b' '))
-                .filter(|word| !word.is_empty())
-                .for_each(each);
+    /// Calls `each` with the text and where a token begins and ends in it.
+    fn each(&self, mut each: impl FnMut(&[u8], usize, usize)) {
+        let text = &self.0;
+        if text.is_ascii() {
+            let mut start = 0;
+            for (end, byte) in text.iter().enumerate() {
+                if matches!(byte, b'\t'..=b'\r' | 0x1c..=b' ') {
+                    if start < end {
+                        each(text, start, end);
+                    }
+                    start = end + 1;
+                }
+            }
+            if start < text.len() {
+                each(text, start, text.len());
+            }
         } else {
             // Only ASCII characters are ever put in, so the bytes are still UTF-8.
-            str::from_utf8(&self.0)
+            str::from_utf8(text)
                 .unwrap_or_default()
                 .split(is_space)
                 .filter(|word| !word.is_empty())
-                .for_each(|word| each(word.as_bytes()));
+                .for_each(|word| each(word.as_bytes(), 0, word.len()));
         }
     }
 }
@@ -221,6 +231,8 @@ const KINDS: [Kind; 256] = {
         }
         byte += 1;
     }
+    // A space is a mark, too; but white space around white space separates nothing more.
+    kinds[b' ' as usize] = Kind::Break;
     kinds[b'\n' as usize] = Kind::Break;
     kinds
 };
@@ -268,7 +280,9 @@ mod tests {
 
     fn tokens(text: &str) -> Vec<String> {
         let mut tokens = Vec::new();
-        tokens_13a(text).each(|word| tokens.push(String::from_utf8(word.to_vec()).unwrap()));
+        tokens_13a(text).each(|text, start, end| {
+            tokens.push(String::from_utf8(text[start..end].to_vec()).unwrap());
+        });
         tokens
     }
 

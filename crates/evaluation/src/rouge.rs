@@ -232,23 +232,50 @@ impl Words {
     fn read(&mut self, text: &str) -> Vec<u32> {
         let letters = letters(text);
         let mut numbers = Vec::with_capacity(letters.len() / 4);
-        let mut start = 0;
-        for end in 0..=letters.len() {
-            if end < letters.len() && letters[end] != b' ' {
-                continue;
+        each_word(&letters, |start, end| {
+            let number = self.interner.id_in(&letters, start, end);
+            match &mut self.stems {
+                None => numbers.push(number),
+                Some(stems) => numbers.extend(stems.number(number, &letters[start..end])),
             }
-            if start < end {
-                let word = &letters[start..end];
-                let number = self.interner.id(word);
-                match &mut self.stems {
-                    None => numbers.push(number),
-                    Some(stems) => numbers.extend(stems.number(number, word)),
-                }
-            }
-            start = end + 1;
-        }
+        });
         numbers
     }
+}
+
+/// Start and end of every word in what [`letters`] makes: found for 64 bytes at a time, as the places
+/// where a bit for each byte changes.
+fn each_word(letters: &[u8], mut each: impl FnMut(usize, usize)) {
+    let mut start = 0;
+    let mut inside = false;
+    let (chunks, rest) = letters.as_chunks::<64>();
+    // Never full, so that a last word ends in it.
+    let mut last = [b' '; 64];
+    last[..rest.len()].copy_from_slice(rest);
+    for (place, chunk) in chunks.iter().chain([&last]).enumerate() {
+        let word = in_words(chunk);
+        let mut changes = word ^ (word << 1 | u64::from(inside));
+        while changes != 0 {
+            let at = place * 64 + changes.trailing_zeros() as usize;
+            if inside {
+                each(start, at);
+            } else {
+                start = at;
+            }
+            inside = !inside;
+            changes &= changes - 1;
+        }
+    }
+}
+
+/// A bit for each byte that is no space: a digit has its fifth bit, a small letter its seventh.
+fn in_words(chunk: &[u8; 64]) -> u64 {
+    let (eights, _) = chunk.as_chunks::<8>();
+    eights.iter().rev().fold(0, |bits, eight| {
+        let eight = u64::from_le_bytes(*eight);
+        let flags = (eight >> 4 | eight >> 6) & 0x0101_0101_0101_0101;
+        bits << 8 | flags.wrapping_mul(0x0102_0408_1020_4080) >> 56
+    })
 }
 
 impl Stems {
@@ -306,6 +333,26 @@ mod tests {
             .collect();
         assert_eq!(found, ['İ', '\u{212a}']);
         assert_eq!(letters("Aé\u{212a}İx"), b"a ki x");
+    }
+
+    #[test]
+    fn words_are_found_wherever_a_chunk_ends() {
+        let mut state = 7_u32;
+        for length in 0..300 {
+            let text: Vec<u8> = (0..length)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    b"abz 09  "[(state >> 29) as usize]
+                })
+                .collect();
+            let mut found = Vec::new();
+            each_word(&text, |start, end| found.push(&text[start..end]));
+            let expected: Vec<&[u8]> = text
+                .split(|&byte| byte == b' ')
+                .filter(|word| !word.is_empty())
+                .collect();
+            assert_eq!(found, expected, "{length}");
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub enum Source {
     ImportantWords,
     /// E_t, the ranked entries.
     PastPassages,
+    /// Who writes: all that the baseline UserID is told of the author.
+    User,
     /// Of author distinction.
     FirstPassage,
     /// Of author distinction.
@@ -54,6 +56,7 @@ impl Source {
             Self::Summary => "summary:",
             Self::ImportantWords => "important words:",
             Self::PastPassages => "past passages:",
+            Self::User => "user:",
             Self::FirstPassage => "first passage:",
             Self::SecondPassage => "second passage:",
         }
@@ -61,7 +64,7 @@ impl Source {
 }
 
 /// Sources in the order in which they give way to a budget. Those of one line share a cap, so that
-/// the longer is cut first. The passage start never gives way.
+/// the longer is cut first. The passage start and the user never give way.
 const GIVING_WAY: [&[Source]; 4] = [
     &[Source::PastPassages],
     &[Source::Summary],
@@ -109,6 +112,25 @@ impl Prompt {
                 (Source::PastPassages, past_passages.to_owned()),
             ],
         }
+    }
+
+    /// The input of the baseline UserID: a name in place of a past, and what was written so far.
+    pub fn of_user(user: &str, written: &str) -> Self {
+        Self {
+            task: Task::Generation,
+            parts: vec![
+                (Source::User, user.to_owned()),
+                (Source::PassageStart, written.to_owned()),
+            ],
+        }
+    }
+
+    /// The same sources with the immediate context behind them all: ImmedCtxAtEnd.
+    #[must_use]
+    pub fn context_last(mut self) -> Self {
+        self.parts
+            .sort_by_key(|(source, _)| *source == Source::PassageStart);
+        self
     }
 
     /// The summarizer's input; without an immediate context it is that of the independent
@@ -293,6 +315,17 @@ mod tests {
         assert_eq!(
             Prompt::keywords("Dear all", "A.").text(),
             "Find the important words passage start: Dear all past passages: A."
+        );
+        assert_eq!(
+            Prompt::of_user("ana", "Dear all").text(),
+            "Finish the passage in the user voice user: ana passage start: Dear all"
+        );
+        assert_eq!(
+            Prompt::generation("Dear all", "She asks.", &[], "A.")
+                .context_last()
+                .text(),
+            "Finish the passage in the user voice summary: She asks. past passages: A. passage \
+             start: Dear all"
         );
         assert_eq!(
             Prompt::distinction("A.", "B.").text(),

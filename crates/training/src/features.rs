@@ -8,6 +8,7 @@ use crate::{
     examples::Example,
     fit::{Features, Held},
     pairs::Pair,
+    users::NextSnippet,
 };
 
 /// Turns examples into ids of one vocabulary.
@@ -33,10 +34,27 @@ impl Featurizer<'_> {
         keywords: &[String],
         past_passages: &str,
     ) -> Held {
+        self.generation_in(Form::default(), example, summary, keywords, past_passages)
+    }
+
+    /// The generator's task in another form than the paper's.
+    pub fn generation_in(
+        &self,
+        form: Form,
+        example: &Example,
+        summary: &str,
+        keywords: &[String],
+        past_passages: &str,
+    ) -> Held {
         let context = &example.immediate_context;
-        let prompt = Prompt::generation(context, summary, keywords, past_passages);
-        let target = Target::of(&example.target, self.tokenizer, self.target, Some(self.end));
+        let prompt = form.prompt(context, summary, keywords, past_passages);
+        let target = form.target(&example.target, self.tokenizer, self.target, Some(self.end));
         self.held(&prompt, target)
+    }
+
+    /// The task of the baseline UserID: the next snippet.
+    pub fn next_snippet(&self, next: &NextSnippet) -> Features {
+        self.answer(&Prompt::of_user(&next.author, &next.snippet), &next.next)
     }
 
     /// An input, and a text of which the start is given and the rest is scored.
@@ -91,6 +109,66 @@ impl Featurizer<'_> {
     }
 }
 
+/// How the generator is asked and what for. The default is the paper's; its Table 5 takes one thing
+/// away at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// Whether the generator sees the past passages, and not only what the stages made of them.
+    pub entries: bool,
+    /// Whether the immediate context stands behind everything else.
+    pub context_last: bool,
+    /// Whether the target begins with the immediate context; otherwise it is what comes behind.
+    pub start: bool,
+}
+
+impl Form {
+    /// The paper's.
+    pub const PAPER: Self = Self {
+        entries: true,
+        context_last: false,
+        start: true,
+    };
+
+    /// The generator's input.
+    pub fn prompt(
+        self,
+        immediate_context: &str,
+        summary: &str,
+        keywords: &[String],
+        past_passages: &str,
+    ) -> Prompt {
+        let past = if self.entries { past_passages } else { "" };
+        let prompt = Prompt::generation(immediate_context, summary, keywords, past);
+        if self.context_last {
+            prompt.context_last()
+        } else {
+            prompt
+        }
+    }
+
+    /// What is to be written for a document's content, of at most `limit` tokens with its start.
+    pub fn target(
+        self,
+        content: &str,
+        tokenizer: &Tokenizer,
+        limit: usize,
+        end: Option<u32>,
+    ) -> Target {
+        let target = Target::of(content, tokenizer, limit, end);
+        if self.start {
+            target
+        } else {
+            target.without_start()
+        }
+    }
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Self::PAPER
+    }
+}
+
 /// A document as it is written and scored: start and continuation tokenized each for itself, as
 /// they are when a start is given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +201,14 @@ impl Target {
             start_tokens,
             bytes: kept.len(),
         }
+    }
+
+    /// The same without the start, cut at the same place: what is scored is the same.
+    #[must_use]
+    pub fn without_start(mut self) -> Self {
+        self.ids.drain(..self.start_tokens);
+        self.start_tokens = 0;
+        self
     }
 }
 

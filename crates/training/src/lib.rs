@@ -5,3 +5,4 @@ pub mod features;
 pub mod fit;
 pub mod labels;
 pub mod pairs;
+pub mod users;

@@ -8,7 +8,8 @@ use idiolect_evaluation::{
     BITS_PER_BYTE, Comparison, Resampling, RowLabel, RunSignature, Table, escaped, html_page,
     report_body,
 };
-use idiolect_pipeline::guarded_greedy;
+use idiolect_models::Decoding;
+use idiolect_pipeline::{MOST_COPIED, guarded_greedy};
 use idiolect_retrieval::Past;
 use idiolect_training::examples::{Example, Half};
 use serde::Serialize;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use super::demo;
 use super::eval::{
     Maker, Makes, PastSource, Pasts, Record, Row, Run, StageSource, described, metrics, save,
-    shown, weights_label, with,
+    shown, weights_label, with, with_words,
 };
 use crate::Status;
 use crate::context::Context;
@@ -77,12 +78,13 @@ const OTHER: &str = "SomebodyElse";
 const RETRIEVAL: &str = "PlainRetrieval";
 const PASTED: &str = "BestPassage";
 
-/// What is compared. Plain retrieval: the best passages as they are, no summary, no key words; and
+/// What is compared. With a past, everything that `write` does with it, own words included. Plain
+/// retrieval: the best passages as they are, no summary, no key words; and
 /// the best passage pasted, which foresees nothing but can be read.
 const ROWS: [Row; 5] = [
     Row {
         name: OWN,
-        makes: with(PastSource::Own(None), StageSource::Ctx, StageSource::Ctx),
+        makes: with_words(PastSource::Own(None)),
     },
     Row {
         name: WITHOUT,
@@ -94,7 +96,7 @@ const ROWS: [Row; 5] = [
     },
     Row {
         name: OTHER,
-        makes: with(PastSource::OtherAuthor, StageSource::Ctx, StageSource::Ctx),
+        makes: with_words(PastSource::OtherAuthor),
     },
     Row {
         name: RETRIEVAL,
@@ -141,7 +143,10 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     drop(archive);
 
     let model = context.settings.model()?;
-    let decoding = arguments.decoding.over(guarded_greedy(MAX_TOKENS), seed)?;
+    let decoding = Decoding {
+        max_copy: MOST_COPIED,
+        ..arguments.decoding.over(guarded_greedy(MAX_TOKENS), seed)?
+    };
     let weights = weights_label(&model)?;
     let decoded = if arguments.no_generate {
         "none".to_owned()
@@ -171,6 +176,9 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
                 .with_others(others, samples),
             maker: Maker {
                 model: &model,
+                summarizer: &model,
+                synthesizer: &model,
+                zero_shot: None,
                 decoding: (!arguments.no_generate).then_some(&decoding),
                 target_tokens: model.config().max_output(),
             },
@@ -327,7 +335,8 @@ fn label(row: &Row, arguments: &Arguments, weights: &str, decoding: &str, seed: 
         Makes::Text(setup) => (
             match setup.past {
                 PastSource::Own(Some(ranking)) => ranking.name().to_owned(),
-                PastSource::OtherAuthor => format!("{ranking} of another author"),
+                PastSource::OtherAuthor => format!("{ranking} of another author, with own words"),
+                PastSource::Own(None) if setup.own_words => format!("{ranking}, with own words"),
                 PastSource::Own(None) | PastSource::OwnAtRandom => ranking.to_owned(),
             },
             setup.summary.name(),

@@ -77,6 +77,8 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let field = arguments.field.as_deref();
     let references = texts(reference, field)?;
     let predictions = texts(prediction, field)?;
+    same_ids(&references, &predictions, prediction)?;
+    let (references, predictions) = (references.texts, predictions.texts);
     let wordnet = if arguments.metrics.contains(&Metric::Meteor) {
         arguments.wordnet.load()?
     } else {
@@ -155,14 +157,22 @@ fn same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-fn texts(path: &Path, field: Option<&str>) -> anyhow::Result<Vec<String>> {
+/// Texts of one file, and their ids where its lines have some.
+#[derive(Default)]
+struct Texts {
+    texts: Vec<String>,
+    ids: Vec<Option<Value>>,
+}
+
+fn texts(path: &Path, field: Option<&str>) -> anyhow::Result<Texts> {
+    let mut found = Texts::default();
     let Some(field) = field else {
-        return Ok(files::strings_or_lines(&files::text(path)?));
+        found.texts = files::strings_or_lines(&files::text(path)?);
+        return Ok(found);
     };
-    let mut texts = Vec::new();
-    files::json_lines(path, |line, object: Value| {
-        let text = object.get(field).and_then(Value::as_str).ok_or_else(|| {
-            Failure::new(
+    files::json_lines(path, |line, mut object: Value| {
+        let Some(Value::String(text)) = object.get_mut(field).map(Value::take) else {
+            return Err(Failure::new(
                 "missing_field",
                 format!(
                     "line {line} of `{}` has no text in `{field}`",
@@ -170,11 +180,34 @@ fn texts(path: &Path, field: Option<&str>) -> anyhow::Result<Vec<String>> {
                 ),
             )
             .hint("name the field that holds the text with `--field`")
-        })?;
-        texts.push(text.to_owned());
+            .into());
+        };
+        found.texts.push(text);
+        found
+            .ids
+            .push(object.get("id").filter(|_| field != "id").cloned());
         Ok(())
     })?;
-    Ok(texts)
+    Ok(found)
+}
+
+/// Where both say for which example a text is, they must say the same.
+fn same_ids(references: &Texts, predictions: &Texts, path: &Path) -> Result<(), Failure> {
+    let pairs = references.ids.iter().zip(&predictions.ids);
+    let other = pairs
+        .zip(1..)
+        .find(|((one, other), _)| one.is_some() && other.is_some() && one != other);
+    match other {
+        None => Ok(()),
+        Some((_, pair)) => Err(Failure::new(
+            "different_ids",
+            format!(
+                "prediction {pair} of `{}` has another `id` than reference {pair}",
+                path.display()
+            ),
+        )
+        .hint("put both files in the same order, with a line for each example")),
+    }
 }
 
 fn print(printer: &mut Printer, total: &CorpusScores) -> anyhow::Result<()> {

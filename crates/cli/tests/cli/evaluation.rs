@@ -298,11 +298,11 @@ fn likelihoods_alone_come_without_text_or_folder() {
     let signature = |table: &Value| table["rows"][0]["signature"].as_str().unwrap().to_owned();
     assert!(!signature(&table).contains(" int8|"));
     assert!(signature(&rounded).contains(" int8|"));
-    snapshot!(home.run(&["eval", "--rows", "UserID"]), @"
+    snapshot!(home.run(&["eval", "--rows", "UserName"]), @"
     exit: 2
     --- stderr
-    error: there is no row `UserID`
-    hint: the rows are CopyStart, PasteBest, ImmedCtx, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt, SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, WrongAuthor, RandomPast, OracleSum, OracleSyn; `paper` means all but the last two
+    error: there is no row `UserName`
+    hint: the rows are CopyStart, PasteBest, ImmedCtx, UserID, LLMZeroShot, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt, SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, NoRankedEntries, RemoveDocStart, ImmedCtxAtEnd, WrongAuthor, RandomPast, OracleSum, OracleSyn; `paper` means all but the last two
     ");
     snapshot!(home.run(&["eval", "--rows", "CopyStart", "--against", "SumCtx"]), @"
     exit: 2

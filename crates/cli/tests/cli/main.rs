@@ -17,6 +17,7 @@ mod import;
 mod kill;
 mod models;
 mod prove;
+mod rows;
 mod runs;
 mod search;
 mod support;

@@ -210,7 +210,7 @@ fn a_recipe_trains_on_the_tasks_of_the_paper() {
     snapshot!(home.run(&["train", "--recipe", "wrong.toml", "--examples", "data", "--out", "x"]), @"
     exit: 2
     --- stderr
-    error: cannot use `wrong.toml`: unknown variant `sumary`, expected one of `generation`, `summary`, `keywords`, `distinction`, `spans`, `prefix`
+    error: cannot use `wrong.toml`: unknown variant `sumary`, expected one of `generation`, `summary`, `keywords`, `distinction`, `users`, `spans`, `prefix`
     hint: `idiolect train --help` shows a recipe
     ");
     snapshot!(home.run(&["train", "--recipe", "recipe.toml", "--examples", "x", "--out", "x"]), @"

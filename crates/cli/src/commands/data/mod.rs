@@ -3,6 +3,7 @@
 mod build;
 mod pairs;
 mod stats;
+mod users;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,8 @@ enum Action {
     Stats(stats::Arguments),
     /// Make pairs of passages by one author and by two
     Pairs(pairs::Arguments),
+    /// Make pairs of neighbouring snippets, for the row UserID
+    Users(users::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
@@ -46,11 +49,17 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         Action::Build(arguments) => build::run(arguments, context),
         Action::Stats(arguments) => stats::run(arguments, context),
         Action::Pairs(arguments) => pairs::run(arguments, context),
+        Action::Users(arguments) => users::run(arguments, context),
     }
 }
 
 /// Version of the layout of the folder.
 const FORMAT: u32 = 2;
+
+/// Whether a folder holds training data, of whatever version.
+pub(crate) fn has_manifest(folder: &Path) -> bool {
+    folder.join(MANIFEST).exists()
+}
 
 /// The manifest of training data; it is written last, so data without one are not complete. Data of
 /// another version are refused.

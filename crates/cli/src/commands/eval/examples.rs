@@ -42,12 +42,13 @@ pub(super) fn examples(
             examples: read(&path.join(format!("{}.jsonl.zst", split.name())))?,
             built_with: Some(manifest(path)?.options),
         },
+        // Whether they are of this version is known before they are read.
         Some(path) => Examples {
+            built_with: match path.parent() {
+                Some(folder) if data::has_manifest(folder) => Some(manifest(folder)?.options),
+                _ => None,
+            },
             examples: read(path)?,
-            built_with: path
-                .parent()
-                .and_then(|folder| manifest(folder).ok())
-                .map(|manifest| manifest.options),
         },
     };
     if found.examples.is_empty() {
@@ -122,18 +123,24 @@ fn from_archive(
 }
 
 /// At most `limit` examples, spread over authors: one of each in an order drawn by the seed, then a
-/// second of each, and so on. The result is in the order of the examples.
-pub(super) fn spread(examples: Vec<Example>, limit: Option<usize>, seed: u64) -> Vec<Example> {
+/// second of each, and so on. The result is in the order of the examples. `named` gives an example's
+/// author and id.
+pub(crate) fn spread<T>(
+    examples: Vec<T>,
+    named: impl Fn(&T) -> (&str, &str),
+    limit: Option<usize>,
+    seed: u64,
+) -> Vec<T> {
     let Some(limit) = limit.filter(|&limit| limit < examples.len()) else {
         return examples;
     };
     let mut by_author: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (i, example) in examples.iter().enumerate() {
-        by_author.entry(&example.author).or_default().push(i);
+        by_author.entry(named(example).0).or_default().push(i);
     }
     let mut turns: Vec<(usize, u64, usize)> = Vec::new();
     for (author, mut places) in by_author {
-        places.sort_by_key(|&i| drawn(seed, &examples[i].id));
+        places.sort_by_key(|&i| drawn(seed, named(&examples[i]).1));
         let of_author = drawn(seed, author);
         turns.extend(
             places
@@ -152,6 +159,11 @@ pub(super) fn spread(examples: Vec<Example>, limit: Option<usize>, seed: u64) ->
         .zip(kept)
         .filter_map(|(example, kept)| kept.then_some(example))
         .collect()
+}
+
+/// Of a whole example.
+pub(super) fn author_and_id(example: &Example) -> (&str, &str) {
+    (&example.author, &example.id)
 }
 
 /// A number that depends on seed and name alone, in every version: FNV-1a with a last mixing.
@@ -196,11 +208,14 @@ mod tests {
             .iter()
             .flat_map(|author| (0..5).map(move |n| example(author, n)))
             .collect();
-        let few = spread(examples.clone(), Some(3), 1);
+        let few = spread(examples.clone(), author_and_id, Some(3), 1);
         let authors: BTreeSet<&str> = few.iter().map(|one| one.author.as_str()).collect();
         assert_eq!((few.len(), authors.len()), (3, 3));
-        assert_eq!(spread(examples.clone(), Some(3), 1), few);
-        assert_eq!(spread(examples.clone(), Some(99), 1), examples);
-        assert_eq!(spread(examples.clone(), None, 1), examples);
+        assert_eq!(spread(examples.clone(), author_and_id, Some(3), 1), few);
+        assert_eq!(
+            spread(examples.clone(), author_and_id, Some(99), 1),
+            examples
+        );
+        assert_eq!(spread(examples.clone(), author_and_id, None, 1), examples);
     }
 }

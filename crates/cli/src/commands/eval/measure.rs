@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 
 use super::examples::drawn;
 use super::past::{Passages, Pasts};
-use super::rows::{Makes, Row, Setup};
+use super::rows::{Makes, Row, Setup, Writer};
 use super::run::{Made, Maker};
+use super::zero_shot::was_interrupted;
 use crate::context::Context;
 use crate::files;
 use crate::printer::shorten;
@@ -109,10 +110,10 @@ impl Run<'_> {
                         if !keep && lines.take_known(row, batch)? {
                             continue;
                         }
-                        let made = self
-                            .maker
-                            .make(batch, setup, &self.pasts)
-                            .with_context(|| format!("row {}", row.name))?;
+                        let made = match self.maker.make(batch, setup, &self.pasts) {
+                            Err(error) if was_interrupted(&error) => return Ok(None),
+                            made => made.with_context(|| format!("row {}", row.name))?,
+                        };
                         if keep {
                             kept.extend(made.iter().cloned());
                         }
@@ -149,8 +150,7 @@ impl Run<'_> {
             }
             _ => None,
         };
-        let likelihood = Some((made.nll, made.bytes));
-        lines.add(row, example, made.text, likelihood, &made.past, trace)
+        lines.add(row, example, made.text, made.likelihood, &made.past, trace)
     }
 
     fn trace(
@@ -161,8 +161,14 @@ impl Run<'_> {
         text: &str,
         decoding: &Decoding,
     ) -> anyhow::Result<Trace> {
-        let mut decoded = json!(decoding);
-        shorten(&mut decoded);
+        let asked = (self.maker.zero_shot).filter(|_| row.writer() == Some(Writer::Endpoint));
+        let (model, decoded) = if let Some(asked) = asked {
+            (asked.identity(), asked.decoding())
+        } else {
+            let mut decoded = json!(decoding);
+            shorten(&mut decoded);
+            (self.maker.model.identity()?, decoded)
+        };
         Ok(Trace {
             request: json!({
                 "row": row.name,
@@ -176,7 +182,7 @@ impl Run<'_> {
             summary: made.summary.clone(),
             keywords: made.keywords.clone(),
             prompt: made.prompt.clone(),
-            model: self.maker.model.identity()?,
+            model,
             encoder: made.past.encoder.clone(),
             decoding: decoded,
             seed: decoding.seed,

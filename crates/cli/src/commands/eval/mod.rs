@@ -2,11 +2,13 @@
 
 mod compare;
 mod examples;
+mod join;
 mod measure;
 mod pairs;
 mod past;
 mod rows;
 mod run;
+mod zero_shot;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,11 +23,15 @@ use idiolect_models::{Decoding, EarlyStopping, Seq2Seq, Strategy, WeightFormat};
 use idiolect_training::examples::{BuildOptions, Example, Split};
 use serde_json::{Value, json};
 
+pub(crate) use self::examples::spread;
 pub(crate) use self::measure::{Record, Run};
 pub(crate) use self::pairs::verification_line;
 pub(crate) use self::past::Pasts;
-pub(crate) use self::rows::{Makes, PastSource, Row, StageSource, with};
+pub(crate) use self::rows::{Makes, PastSource, Row, StageSource, with, with_words};
 pub(crate) use self::run::Maker;
+
+use self::rows::Writer;
+use self::zero_shot::{ZeroShot, ZeroShotOptions};
 
 use crate::Status;
 use crate::commands::write::paper_decoding;
@@ -42,14 +48,19 @@ use crate::printer::counted;
 #[command(
     args_conflicts_with_subcommands = true,
     after_long_help = "\
-Rows: CopyStart, PasteBest, ImmedCtx, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt,
-SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, WrongAuthor, RandomPast; `paper` means all of them.
+Rows: CopyStart, PasteBest, ImmedCtx, UserID, LLMZeroShot, RecentDoc, RankDocBM25, RankDocDense, RankSnippet,
+RankDocBySnpt, SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, NoRankedEntries, RemoveDocStart, ImmedCtxAtEnd,
+WrongAuthor, RandomPast; `paper` means all of them. A row says what a model is given; the paper trains one for each
+(docs/reproduction.md). LLMZeroShot asks the address that `--endpoint` names.
 OracleSum and OracleSyn are given the weak labels themselves: what a perfect summarizer or synthesizer adds.
+OwnWords is AuthorPred with the author's own continuation model, WrongWords the same with another author's past and words.
 
 Examples:
   idiolect eval --archive many --examples data --out results --limit 200
   idiolect eval --archive many --examples data --no-generate --rows ImmedCtx,AuthorPred,WrongAuthor
   idiolect eval --archive many --examples data --model my-model --rows paper --out mine
+  idiolect eval --archive many --examples data --rows LLMZeroShot --endpoint http://localhost:8080/v1 --out asked
+  idiolect eval join mine asked --out table
   idiolect eval compare mine results"
 )]
 pub(crate) struct Arguments {
@@ -63,6 +74,8 @@ pub(crate) struct Arguments {
 enum Action {
     /// Test two runs against each other
     Compare(compare::Arguments),
+    /// Make one table of several runs over the same examples
+    Join(join::Arguments),
     /// Measure author distinction on pairs of passages
     Pairs(pairs::Arguments),
 }
@@ -103,6 +116,14 @@ struct RunArguments {
     /// How many examples are computed at once
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one)]
     batch: usize,
+    /// Another model for summaries [default: --model]
+    #[arg(long, value_name = "NAME|DIR", help_heading = "Stages")]
+    summarizer: Option<String>,
+    /// Another model for key words [default: --model]
+    #[arg(long, value_name = "NAME|DIR", help_heading = "Stages")]
+    synthesizer: Option<String>,
+    #[command(flatten)]
+    zero_shot: ZeroShotOptions,
     #[command(flatten)]
     ranking: RankingOptions,
     #[command(flatten)]
@@ -119,6 +140,7 @@ fn split(name: &str) -> Split {
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     match &arguments.action {
         Some(Action::Compare(arguments)) => compare::run(arguments, context),
+        Some(Action::Join(arguments)) => join::run(arguments, context),
         Some(Action::Pairs(arguments)) => pairs::run(arguments, context),
         None => measure(&arguments.run, context),
     }
@@ -149,11 +171,40 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
         &found.examples,
     );
     let found = with_others(found.examples, &mut rows, &pasts, context)?;
-    let against = against(arguments.against.as_deref(), &rows)?;
-    let examples = examples::spread(found, arguments.limit, seed);
-    let model = context.settings.model()?;
     let decoding = arguments.decoding.over(paper_decoding(MAX_TOKENS), seed)?;
-    let weights = weights_label(&model)?;
+    let out = arguments.out.as_deref();
+    let zero_shot = (arguments.zero_shot).open(
+        &mut rows,
+        &arguments.rows,
+        out,
+        decoding.max_tokens,
+        context,
+    )?;
+    if zero_shot.is_some() && arguments.no_generate {
+        return Err(
+            Failure::new("usage", "the row LLMZeroShot has a text and no likelihoods")
+                .hint("leave out `--no-generate`, or the row")
+                .into(),
+        );
+    }
+    let against = against(arguments.against.as_deref(), &rows)?;
+    let examples = spread(found, examples::author_and_id, arguments.limit, seed);
+    let model = context.settings.model()?;
+    let other = |name: &Option<String>| -> anyhow::Result<Option<Seq2Seq>> {
+        name.as_deref()
+            .map(|name| context.settings.other_model(name))
+            .transpose()
+    };
+    let (summarizer, synthesizer) = (
+        other(&arguments.summarizer)?,
+        other(&arguments.synthesizer)?,
+    );
+    let weights = Weights {
+        generator: weights_label(&model)?,
+        summarizer: summarizer.as_ref().map(weights_label).transpose()?,
+        synthesizer: synthesizer.as_ref().map(weights_label).transpose()?,
+        endpoint: zero_shot.as_ref().map(ZeroShot::label),
+    };
     let labels: Vec<RowLabel> = rows
         .iter()
         .map(|row| label(row, arguments, &weights, &decoding, seed))
@@ -179,6 +230,9 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
             pasts,
             maker: Maker {
                 model: &model,
+                summarizer: summarizer.as_ref().unwrap_or(&model),
+                synthesizer: synthesizer.as_ref().unwrap_or(&model),
+                zero_shot: zero_shot.as_ref(),
                 decoding: (!arguments.no_generate).then_some(&decoding),
                 target_tokens: model.config().max_output(),
             },
@@ -274,11 +328,10 @@ fn against(name: Option<&str>, rows: &[Row]) -> Result<Option<String>, Failure> 
 fn label(
     row: &Row,
     arguments: &RunArguments,
-    weights: &str,
+    weights: &Weights,
     decoding: &Decoding,
     seed: u64,
 ) -> RowLabel {
-    let uses_model = matches!(row.makes, Makes::Text(_));
     let run = arguments.ranking.ranking.name();
     let run = if arguments.ranking.diverse {
         format!("{run} diverse")
@@ -288,17 +341,23 @@ fn label(
     let (past, summary, keywords) = match row.makes {
         Makes::Start => (Ranking::None.name().to_owned(), "none", "none"),
         Makes::BestPassage => (run.clone(), "none", "none"),
-        Makes::Text(setup) => (
-            match setup.past {
+        Makes::Text(setup) => {
+            let past = match setup.past {
                 PastSource::Own(ranking) => {
                     ranking.map_or_else(|| run.clone(), |ranking| ranking.name().to_owned())
                 }
                 PastSource::OwnAtRandom => "random".to_owned(),
                 PastSource::OtherAuthor => format!("{run} of another author"),
-            },
-            setup.summary.name(),
-            setup.keywords.name(),
-        ),
+            };
+            let past = match setup.writer {
+                Writer::UserId => "user id".to_owned(),
+                Writer::Generator(form) if !form.entries => format!("{past}, for the stages alone"),
+                Writer::Generator(form) if form.context_last => format!("{past}, context last"),
+                Writer::Generator(_) if setup.own_words => format!("{past}, with own words"),
+                Writer::Generator(_) | Writer::Endpoint => past,
+            };
+            (past, setup.summary.name(), setup.keywords.name())
+        }
     };
     // One file is measured whole, whatever `--split` says.
     let one_file = arguments
@@ -313,20 +372,59 @@ fn label(
         split: (!one_file).then(|| arguments.split.name().to_owned()),
         limit: arguments.limit,
         seed,
-        weights: if uses_model {
-            weights.to_owned()
-        } else {
-            "none".to_owned()
-        },
-        decoding: if uses_model && !arguments.no_generate {
-            shown(decoding)
-        } else {
-            "none".to_owned()
+        weights: weights.of(row),
+        decoding: match row.writer() {
+            Some(_) if arguments.no_generate => "none".to_owned(),
+            Some(Writer::Endpoint) => format!(
+                "temperature 0, max_tokens {}, start put in front",
+                decoding.max_tokens
+            ),
+            Some(writer) if writer.leaves_out_start() => {
+                format!("{}, start put in front", shown(decoding))
+            }
+            Some(_) => shown(decoding),
+            None => "none".to_owned(),
         },
     };
     RowLabel {
         row: row.name.to_owned(),
         signature: signature.to_string(),
+    }
+}
+
+/// The weights of all that may take part in a row.
+struct Weights {
+    generator: String,
+    summarizer: Option<String>,
+    synthesizer: Option<String>,
+    endpoint: Option<String>,
+}
+
+impl Weights {
+    /// Of those that took part.
+    fn of(&self, row: &Row) -> String {
+        let Makes::Text(setup) = row.makes else {
+            return "none".to_owned();
+        };
+        let by_endpoint = self
+            .endpoint
+            .as_ref()
+            .filter(|_| setup.writer == Writer::Endpoint);
+        let mut label = by_endpoint.unwrap_or(&self.generator).clone();
+        let is_written = |source| matches!(source, StageSource::Ctx | StageSource::Ind);
+        let summarizer = self
+            .summarizer
+            .as_ref()
+            .filter(|_| is_written(setup.summary));
+        // Independent key words are counted, not written.
+        let synthesizer =
+            (self.synthesizer.as_ref()).filter(|_| setup.keywords == StageSource::Ctx);
+        for (stage, weights) in [("summaries", summarizer), ("key words", synthesizer)] {
+            if let Some(weights) = weights {
+                label = format!("{label}, {stage} by {weights}");
+            }
+        }
+        label
     }
 }
 
@@ -371,8 +469,12 @@ pub(crate) fn shown(decoding: &Decoding) -> String {
             top_p,
         } => format!("sample, temperature {temperature}, top_k {top_k}, top_p {top_p}"),
     };
+    let copied = match decoding.max_copy {
+        0 => String::new(),
+        words => format!(", max_copy {words}"),
+    };
     format!(
-        "{strategy}, max_tokens {}, no_repeat_ngram {}, repetition_penalty {}",
+        "{strategy}, max_tokens {}, no_repeat_ngram {}, repetition_penalty {}{copied}",
         decoding.max_tokens, decoding.no_repeat_ngram, decoding.repetition_penalty
     )
 }

@@ -2,12 +2,13 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use idiolect_archive::{Archive, require_encoder};
 use idiolect_core::{Before, Document, Encoder, Entry, Ranked, Ranking};
-use idiolect_models::SentenceEncoder;
-use idiolect_pipeline::past_passages;
+use idiolect_models::{Belief, OwnWords, SentenceEncoder, Seq2Seq};
+use idiolect_pipeline::{own_words, past_passages};
 use idiolect_retrieval::{Bm25, MemoryPast, Past, Query, diverse};
 use idiolect_training::examples::Example;
 use jiff::Timestamp;
@@ -156,6 +157,25 @@ impl<'a> Pasts<'a> {
         Ok(passages)
     }
 
+    /// What whose past it is wrote before an example, as the tokens of a model; nothing where there is
+    /// no past.
+    pub(crate) fn words(
+        &self,
+        example: &Example,
+        source: PastSource,
+        model: &Seq2Seq,
+    ) -> anyhow::Result<Option<Arc<OwnWords>>> {
+        let past: Box<dyn Past> = match source {
+            PastSource::Own(Some(Ranking::None)) => return Ok(None),
+            PastSource::Own(_) | PastSource::OwnAtRandom => Box::new(self.own(example)?),
+            PastSource::OtherAuthor => match self.another(example)? {
+                Some(past) => past,
+                None => return Ok(None),
+            },
+        };
+        Ok(own_words(&*past, model, Some(Belief::default()))?)
+    }
+
     fn own(&self, example: &Example) -> anyhow::Result<impl Past + use<>> {
         let before = Before::Document(example.document.clone());
         Ok(self.archive()?.past(&example.author, &before)?)
@@ -236,13 +256,21 @@ impl<'a> Pasts<'a> {
         Ok(others)
     }
 
-    /// What another author had written by then.
+    /// What another author had written by then, ranked.
     fn of_another(&self, example: &Example) -> anyhow::Result<Vec<Ranked>> {
+        match self.another(example)? {
+            Some(past) => self.rank(&*past, example, self.ranking),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// What another author had written by then.
+    fn another(&self, example: &Example) -> anyhow::Result<Option<Box<dyn Past>>> {
         let others = self.others(example)?;
         let Some((_, _, author)) = others.iter().min_by_key(|(_, draw, _)| draw) else {
             if let Some(documents) = self.sample(example) {
                 let count = self.own(example)?.documents().min(documents.len());
-                return self.of_memory(&documents[..count], example);
+                return self.of_memory(&documents[..count]);
             }
             return Err(Failure::new(
                 "no_other_author",
@@ -253,12 +281,11 @@ impl<'a> Pasts<'a> {
         };
         let archive = self.archive()?;
         if let Some(date) = example.date {
-            let past = archive.past(author, &Before::Time(date))?;
-            self.rank(&past, example, self.ranking)
+            Ok(Some(Box::new(archive.past(author, &Before::Time(date))?)))
         } else {
             let mut documents: Vec<Document> = archive.documents(author)?;
             documents.truncate(self.own(example)?.documents());
-            self.of_memory(&documents, example)
+            self.of_memory(&documents)
         }
     }
 
@@ -269,9 +296,9 @@ impl<'a> Pasts<'a> {
     }
 
     /// All of one author's documents as a past.
-    fn of_memory(&self, documents: &[Document], example: &Example) -> anyhow::Result<Vec<Ranked>> {
+    fn of_memory(&self, documents: &[Document]) -> anyhow::Result<Option<Box<dyn Past>>> {
         let Some(first) = documents.first() else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let dense = if self.ranking.is_dense() {
             as_encoder(self.encoder()?.as_ref())
@@ -279,7 +306,7 @@ impl<'a> Pasts<'a> {
             None
         };
         let past = MemoryPast::new(&first.author, documents, &Before::Now, dense)?;
-        self.rank(&past, example, self.ranking)
+        Ok(Some(Box::new(past)))
     }
 
     /// How many documents an author had written when the example was; without dates, up to as many

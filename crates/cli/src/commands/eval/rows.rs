@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use idiolect_core::Ranking;
+use idiolect_training::features::Form;
 
 use crate::failure::Failure;
 
@@ -25,12 +26,36 @@ pub(crate) enum Makes {
     Text(Setup),
 }
 
-/// What a model is given beside the immediate context.
+/// What a model is given beside the immediate context, and which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Setup {
     pub(crate) past: PastSource,
     pub(crate) summary: StageSource,
     pub(crate) keywords: StageSource,
+    pub(crate) writer: Writer,
+    /// Whether the continuation model of the same past's author is mixed in.
+    pub(crate) own_words: bool,
+}
+
+/// Who writes the text, and how they are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// The model, as a generator.
+    Generator(Form),
+    /// The model, told who writes and nothing of what they wrote.
+    UserId,
+    /// A language model behind an endpoint, which was trained on none of this.
+    Endpoint,
+}
+
+impl Writer {
+    /// Whether what it writes begins behind the start, which is put in front of it then.
+    pub(crate) fn leaves_out_start(self) -> bool {
+        match self {
+            Self::Generator(form) => !form.start,
+            Self::UserId | Self::Endpoint => true,
+        }
+    }
 }
 
 /// Where a summary or key words come from.
@@ -70,18 +95,41 @@ pub(crate) enum PastSource {
 
 /// Without a past there is nothing to summarize.
 const fn only(past: Option<Ranking>) -> Makes {
-    Makes::Text(Setup {
-        past: PastSource::Own(past),
-        summary: StageSource::None,
-        keywords: StageSource::None,
-    })
+    with(PastSource::Own(past), StageSource::None, StageSource::None)
 }
 
 pub(crate) const fn with(past: PastSource, summary: StageSource, keywords: StageSource) -> Makes {
+    by(past, summary, keywords, Writer::Generator(Form::PAPER))
+}
+
+/// All that the last row of the paper is given, by another writer.
+const fn everything_by(writer: Writer) -> Makes {
+    by(OWN, StageSource::Ctx, StageSource::Ctx, writer)
+}
+
+const fn by(
+    past: PastSource,
+    summary: StageSource,
+    keywords: StageSource,
+    writer: Writer,
+) -> Makes {
     Makes::Text(Setup {
         past,
         summary,
         keywords,
+        writer,
+        own_words: false,
+    })
+}
+
+/// Everything of the paper's last row, with the words of whose past it is.
+pub(crate) const fn with_words(past: PastSource) -> Makes {
+    Makes::Text(Setup {
+        past,
+        summary: StageSource::Ctx,
+        keywords: StageSource::Ctx,
+        writer: Writer::Generator(Form::PAPER),
+        own_words: true,
     })
 }
 
@@ -89,13 +137,37 @@ const OWN: PastSource = PastSource::Own(None);
 
 use StageSource as S;
 
+/// UserID (paper §5).
+const BY_USER: Makes = by(
+    PastSource::Own(Some(Ranking::None)),
+    S::None,
+    S::None,
+    Writer::UserId,
+);
+
+/// Table 5 of the paper.
+const WITHOUT_ENTRIES: Form = Form {
+    entries: false,
+    ..Form::PAPER
+};
+const WITHOUT_START: Form = Form {
+    start: false,
+    ..Form::PAPER
+};
+const CONTEXT_LAST: Form = Form {
+    context_last: true,
+    ..Form::PAPER
+};
+
 /// All of them: the paper's in the order of its tables, between the controls. Summaries stand on the
 /// run's ranking, key words on the better summary, author distinction on the better key words; the
 /// last two differ by what the model was trained on, not by what it is given.
-pub(super) const ROWS: [Row; 17] = [
+pub(super) const ROWS: [Row; 24] = [
     row("CopyStart", Makes::Start),
     row("PasteBest", Makes::BestPassage),
     row("ImmedCtx", only(Some(Ranking::None))),
+    row("UserID", BY_USER),
+    row("LLMZeroShot", everything_by(Writer::Endpoint)),
     row("RecentDoc", only(Some(Ranking::Recent))),
     row("RankDocBM25", only(Some(Ranking::DocBm25))),
     row("RankDocDense", only(Some(Ranking::DocDense))),
@@ -106,17 +178,41 @@ pub(super) const ROWS: [Row; 17] = [
     row("SynCtxInd", with(OWN, S::Ctx, S::Ind)),
     row("SynCtx", with(OWN, S::Ctx, S::Ctx)),
     row("AuthorPred", with(OWN, S::Ctx, S::Ctx)),
+    row(
+        "NoRankedEntries",
+        everything_by(Writer::Generator(WITHOUT_ENTRIES)),
+    ),
+    row(
+        "RemoveDocStart",
+        everything_by(Writer::Generator(WITHOUT_START)),
+    ),
+    row(
+        "ImmedCtxAtEnd",
+        everything_by(Writer::Generator(CONTEXT_LAST)),
+    ),
     row("WrongAuthor", with(PastSource::OtherAuthor, S::Ctx, S::Ctx)),
     row("RandomPast", with(PastSource::OwnAtRandom, S::Ctx, S::Ctx)),
     row("OracleSum", with(OWN, S::Label, S::None)),
     row("OracleSyn", with(OWN, S::Ctx, S::Label)),
+    row("OwnWords", with_words(OWN)),
+    row("WrongWords", with_words(PastSource::OtherAuthor)),
 ];
 
 /// Those of the paper's tables, and their controls.
-const PAPER: usize = 15;
+const PAPER: usize = 20;
 
 const fn row(name: &'static str, makes: Makes) -> Row {
     Row { name, makes }
+}
+
+impl Row {
+    /// Who writes it, if anybody has to.
+    pub(super) fn writer(&self) -> Option<Writer> {
+        match self.makes {
+            Makes::Text(setup) => Some(setup.writer),
+            Makes::Start | Makes::BestPassage => None,
+        }
+    }
 }
 
 impl FromStr for Row {
@@ -128,7 +224,7 @@ impl FromStr for Row {
             .ok_or_else(|| {
                 let known: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
                 Failure::new("unknown_row", format!("there is no row `{name}`")).hint(format!(
-                    "the rows are {}; `paper` means all but the last two",
+                    "the rows are {}; `paper` means all but the last four",
                     known.join(", ")
                 ))
             })
@@ -167,8 +263,8 @@ mod tests {
 
     #[test]
     fn an_unknown_row_lists_the_known() {
-        let failure = rows(&["UserID".to_owned()]).unwrap_err();
-        assert_eq!(failure.message, "there is no row `UserID`");
+        let failure = rows(&["UserName".to_owned()]).unwrap_err();
+        assert_eq!(failure.message, "there is no row `UserName`");
         assert!(failure.hint.unwrap().contains("RankDocBySnpt"));
     }
 }

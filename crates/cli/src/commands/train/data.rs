@@ -1,23 +1,29 @@
 //! What a training run draws from: the tasks of a recipe, or plain pairs of input and target.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context as _;
 use idiolect_models::{Seq2Seq, Tokenizer};
 use idiolect_pipeline::{Prompt, guarded_greedy, keywords_of};
 use idiolect_training::examples::{Example, Half};
-use idiolect_training::features::Featurizer;
+use idiolect_training::features::{Featurizer, Form};
 use idiolect_training::fit::{
     Features, Held, Objective, Packer, Pretraining, Source, Spans, TaskData, ValidationSet,
 };
 use idiolect_training::pairs::Pair;
+use idiolect_training::users::NextSnippet;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::recipe::{Recipe, Summaries};
+use super::recipe::{FormName, Keywords, Recipe, Summaries};
 use super::sources::{Sources, each_text, files_in, shards};
 use crate::commands::data::manifest;
+use crate::commands::eval::spread;
+use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
+use crate::open::located;
 
 /// The tasks that a recipe may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -27,6 +33,7 @@ pub(super) enum TaskName {
     Summary,
     Keywords,
     Distinction,
+    Users,
     Spans,
     Prefix,
 }
@@ -38,6 +45,7 @@ impl TaskName {
             Self::Summary => "summary",
             Self::Keywords => "keywords",
             Self::Distinction => "distinction",
+            Self::Users => "users",
             Self::Spans => "spans",
             Self::Prefix => "prefix",
         }
@@ -64,7 +72,8 @@ impl Data {
         folders: &[PathBuf],
         recipe: &Recipe,
         featurizer: &Featurizer<'_>,
-        writer: Option<&Seq2Seq>,
+        writers: &Writers,
+        seed: u64,
     ) -> anyhow::Result<()> {
         for folder in folders {
             manifest(folder)?;
@@ -77,37 +86,38 @@ impl Data {
             Ok(shards.concat())
         };
         let train = all("train")?;
-        let whose = match (&recipe.summaries, writer) {
-            (Summaries::Model(_), Some(writer)) => writer.identity()?.sha256,
-            (other, _) => format!("{other:?}"),
-        };
+        let drawn = Drawn::of(&train, recipe.limit, seed)?;
         let lengths = format!(
-            "{} {} {}",
-            featurizer.input, featurizer.target, featurizer.end
+            "{} {} {}{}",
+            featurizer.input, featurizer.target, featurizer.end, drawn.how
         );
+        let form = recipe.form.form();
         for (&task, &rate) in &recipe.tasks {
             let name = task.name();
             let source = match task {
                 TaskName::Generation => {
-                    let how = format!("{lengths} {whose}");
+                    let how = format!("{lengths} {} {:?}", writers.how(recipe)?, recipe.form);
                     sources.of_lines(name, &how, &train, |examples: Vec<Example>| {
-                        let given = given(&examples, &recipe.summaries, writer, featurizer)?;
+                        let examples = drawn.among(examples);
+                        let given = given(&examples, recipe, writers, featurizer)?;
                         let made = examples.par_iter().zip(&given);
                         Ok(made
-                            .map(|(example, given)| given.generation(example, featurizer).features)
+                            .map(|(example, given)| {
+                                given.generation(example, form, featurizer).features
+                            })
                             .collect())
                     })?
                 }
                 TaskName::Summary => {
                     sources.of_lines(name, &lengths, &train, |examples: Vec<Example>| {
-                        Ok(half_a(&examples)
+                        Ok(half_a(&drawn.among(examples))
                             .filter_map(|example| featurizer.summary(example))
                             .collect())
                     })?
                 }
                 TaskName::Keywords => {
                     sources.of_lines(name, &lengths, &train, |examples: Vec<Example>| {
-                        Ok(half_a(&examples)
+                        Ok(half_a(&drawn.among(examples))
                             .filter_map(|example| featurizer.keywords(example, usize::MAX))
                             .collect())
                     })?
@@ -124,6 +134,18 @@ impl Data {
                         Ok(made.map(|pair| featurizer.distinction(pair)).collect())
                     })?
                 }
+                TaskName::Users => {
+                    let snippets = all("users")?;
+                    if snippets.is_empty() {
+                        return Err(Failure::new("no_data", "the task `users` needs snippets")
+                            .hint("`idiolect data users --out DIR` makes them, in the same folder")
+                            .into());
+                    }
+                    sources.of_lines(name, &lengths, &snippets, |lines: Vec<NextSnippet>| {
+                        let made = lines.par_iter();
+                        Ok(made.map(|next| featurizer.next_snippet(next)).collect())
+                    })?
+                }
                 TaskName::Spans | TaskName::Prefix => continue,
             };
             self.tasks.push(TaskData {
@@ -133,15 +155,17 @@ impl Data {
             });
         }
         let mut held: Vec<Example> = Vec::new();
-        for path in all("validation")? {
-            files::json_lines(&path, |_, example| {
-                held.push(example);
+        let paths = all("validation")?;
+        let drawn = Drawn::of(&paths, recipe.validation_limit, seed)?;
+        for path in paths {
+            files::json_lines(&path, |_, example: Example| {
+                held.extend(drawn.among(vec![example]));
                 Ok(())
             })?;
         }
-        let given = given(&held, &recipe.summaries, writer, featurizer)?;
+        let given = given(&held, recipe, writers, featurizer)?;
         self.validation
-            .extend(validation(&held, &given, featurizer));
+            .extend(validation(&held, &given, form, featurizer));
         Ok(())
     }
 
@@ -275,10 +299,60 @@ fn half_a(examples: &[Example]) -> impl Iterator<Item = &Example> {
     examples.iter().filter(|example| example.half == Half::A)
 }
 
+/// Which examples are used.
+struct Drawn {
+    /// By their ids; `None`: all of them.
+    ids: Option<HashSet<String>>,
+    /// What the choice depends on, beside the examples.
+    how: String,
+}
+
+impl Drawn {
+    /// As many as `limit` says, spread over their authors.
+    fn of(paths: &[PathBuf], limit: Option<usize>, seed: u64) -> anyhow::Result<Self> {
+        #[derive(Deserialize)]
+        struct Named {
+            id: String,
+            author: String,
+        }
+        let Some(limit) = limit else {
+            return Ok(Self {
+                ids: None,
+                how: String::new(),
+            });
+        };
+        let mut names: Vec<Named> = Vec::new();
+        for path in paths {
+            files::json_lines(path, |_, named| {
+                names.push(named);
+                Ok(())
+            })?;
+        }
+        let kept = spread(
+            names,
+            |one| (one.author.as_str(), one.id.as_str()),
+            Some(limit),
+            seed,
+        );
+        Ok(Self {
+            ids: Some(kept.into_iter().map(|one| one.id).collect()),
+            how: format!(" {limit} {seed}"),
+        })
+    }
+
+    fn among(&self, mut examples: Vec<Example>) -> Vec<Example> {
+        if let Some(ids) = &self.ids {
+            examples.retain(|example| ids.contains(&example.id));
+        }
+        examples
+    }
+}
+
 /// Bits per byte of true continuations with their own past and with none.
 fn validation(
     examples: &[Example],
     given: &[Given],
+    form: Form,
     featurizer: &Featurizer<'_>,
 ) -> Vec<ValidationSet> {
     if examples.is_empty() {
@@ -287,10 +361,10 @@ fn validation(
     let own = examples
         .iter()
         .zip(given)
-        .map(|(example, given)| given.generation(example, featurizer));
+        .map(|(example, given)| given.generation(example, form, featurizer));
     let none = examples
         .iter()
-        .map(|example| featurizer.generation(example, "", &[], ""));
+        .map(|example| featurizer.generation_in(form, example, "", &[], ""));
     vec![
         ValidationSet {
             name: "own".to_owned(),
@@ -303,7 +377,53 @@ fn validation(
     ]
 }
 
-/// The summary and key words that the generator reads.
+/// The models that write summaries and find key words for the generator's training.
+#[derive(Debug, Default)]
+pub(super) struct Writers {
+    summarizer: Option<Seq2Seq>,
+    synthesizer: Option<Seq2Seq>,
+}
+
+impl Writers {
+    /// Those that a recipe names.
+    pub(super) fn open(recipe: &Recipe, context: &Context) -> anyhow::Result<Self> {
+        let open = |name: &str| {
+            let opened = Seq2Seq::open(&located(name)?, &context.settings.device()?);
+            opened.with_context(|| format!("cannot open `{name}`, which writes for the generator"))
+        };
+        if recipe.form == FormName::NoPast {
+            return Ok(Self::default());
+        }
+        let summarizer = match &recipe.summaries {
+            Summaries::Model(name) | Summaries::Independent(name) => Some(open(name)?),
+            Summaries::Labels | Summaries::None => None,
+        };
+        let synthesizer = match recipe.keywords() {
+            Keywords::Model(name) => Some(open(&name)?),
+            Keywords::Labels | Keywords::None | Keywords::Ind => None,
+        };
+        Ok(Self {
+            summarizer,
+            synthesizer,
+        })
+    }
+
+    /// What generation examples depend on, beside the examples that they are made from.
+    fn how(&self, recipe: &Recipe) -> anyhow::Result<String> {
+        let weights = |model: &Option<Seq2Seq>| -> anyhow::Result<String> {
+            let identity = model.as_ref().map(Seq2Seq::identity).transpose()?;
+            Ok(identity.map_or_else(String::new, |identity| identity.sha256))
+        };
+        let (summarizer, synthesizer) = (weights(&self.summarizer)?, weights(&self.synthesizer)?);
+        Ok(format!(
+            "{:?} {summarizer} {:?} {synthesizer}",
+            recipe.summaries,
+            recipe.keywords()
+        ))
+    }
+}
+
+/// What of the past the generator reads.
 #[derive(Debug, Clone, Default)]
 struct Given {
     summary: String,
@@ -311,9 +431,9 @@ struct Given {
 }
 
 impl Given {
-    fn generation(&self, example: &Example, featurizer: &Featurizer<'_>) -> Held {
+    fn generation(&self, example: &Example, form: Form, featurizer: &Featurizer<'_>) -> Held {
         let past = &example.past_passages;
-        featurizer.generation(example, &self.summary, &self.keywords, past)
+        featurizer.generation_in(form, example, &self.summary, &self.keywords, past)
     }
 }
 
@@ -322,38 +442,55 @@ const KEYWORD_TOKENS: usize = 20;
 
 fn given(
     examples: &[Example],
-    summaries: &Summaries,
-    writer: Option<&Seq2Seq>,
+    recipe: &Recipe,
+    writers: &Writers,
     featurizer: &Featurizer<'_>,
 ) -> anyhow::Result<Vec<Given>> {
-    Ok(match (summaries, writer) {
-        (Summaries::None, _) => vec![Given::default(); examples.len()],
-        (Summaries::Labels, _) | (Summaries::Model(_), None) => examples
+    if recipe.form == FormName::NoPast {
+        return Ok(vec![Given::default(); examples.len()]);
+    }
+    let summaries: Vec<String> = match (&recipe.summaries, &writers.summarizer) {
+        (Summaries::Labels, _) => examples
             .iter()
-            .map(|example| Given {
-                summary: example.summary_label.clone(),
-                keywords: example.keyword_label.clone(),
-            })
+            .map(|example| example.summary_label.clone())
             .collect(),
-        (Summaries::Model(_), Some(writer)) => {
-            let summaries = written(writer, examples, SUMMARY_TOKENS, featurizer, |example| {
-                let context = Some(example.immediate_context.as_str());
+        (_, None) => vec![String::new(); examples.len()],
+        (summaries, Some(writer)) => {
+            let independent = matches!(summaries, Summaries::Independent(_));
+            written(writer, examples, SUMMARY_TOKENS, featurizer, |example| {
+                let context = (!independent).then_some(example.immediate_context.as_str());
                 Prompt::summary(context, &example.past_passages)
-            })?;
-            let keywords = written(writer, examples, KEYWORD_TOKENS, featurizer, |example| {
+            })?
+        }
+    };
+    let keywords: Vec<Vec<String>> = match (recipe.keywords(), &writers.synthesizer) {
+        (Keywords::Labels, _) => examples
+            .iter()
+            .map(|example| example.keyword_label.clone())
+            .collect(),
+        (Keywords::Ind, _) => examples
+            .iter()
+            .map(|example| example.keywords_ind.clone())
+            .collect(),
+        (Keywords::None | Keywords::Model(_), None) | (Keywords::None, Some(_)) => {
+            vec![Vec::new(); examples.len()]
+        }
+        (Keywords::Model(_), Some(writer)) => {
+            let found = written(writer, examples, KEYWORD_TOKENS, featurizer, |example| {
                 Prompt::keywords(&example.immediate_context, &example.past_passages)
             })?;
-            summaries
-                .into_iter()
-                .zip(keywords)
+            found
+                .iter()
                 .zip(examples)
-                .map(|((summary, keywords), example)| Given {
-                    summary,
-                    keywords: keywords_of(&keywords, &example.past_passages),
-                })
+                .map(|(answer, example)| keywords_of(answer, &example.past_passages))
                 .collect()
         }
-    })
+    };
+    Ok(summaries
+        .into_iter()
+        .zip(keywords)
+        .map(|(summary, keywords)| Given { summary, keywords })
+        .collect())
 }
 
 fn written(

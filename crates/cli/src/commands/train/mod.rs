@@ -10,18 +10,17 @@ mod watch;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args};
-use idiolect_models::{Parameters, Precision, Seq2Seq, Tokenizer, save};
+use idiolect_models::{Parameters, Precision, Tokenizer, save};
 use idiolect_training::features::Featurizer;
 use idiolect_training::fit::{
     Outcome, Run, Schedule, TrainOptions, ValidationSet, has_checkpoint, steps, train,
 };
 use serde_json::json;
 
-use self::data::{Data, Pretrainer, plain, plain_held};
-use self::recipe::{OptimizerName, Recipe, Summaries, Training};
+use self::data::{Data, Pretrainer, Writers, plain, plain_held};
+use self::recipe::{OptimizerName, Recipe, Training};
 use self::sources::Sources;
 use self::start::Start;
 use self::watch::Watch;
@@ -29,7 +28,6 @@ use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
-use crate::open::located;
 use crate::options::at_least_one;
 
 /// Trains a model, on the tasks of a recipe or on plain pairs of input and target. The result is a
@@ -44,13 +42,17 @@ A recipe:
   examples = \"data\"              # what `data build` and `data pairs` wrote
   config = \"config.json\"         # both from scratch, from any T5's folder; leave them out to go
   tokenizer = \"tokenizer.json\"   # on from a model by `--model DIR` or `--model builtin`
-  summaries = \"labels\"           # or \"none\", or { model = \"DIR\" }
+  summaries = \"labels\"           # or \"none\", { model = \"DIR\" }, { independent = \"DIR\" }
+  keywords = \"labels\"            # or \"none\", \"ind\", { model = \"DIR\" } [default: as summaries]
+  form = \"paper\"                # or \"no-past\", \"no-entries\", \"no-start\", \"context-last\"
+  limit = 4000                   # so many examples, spread over authors [default: all]
   lengths = { input = 512, target = 512 }
   [tasks]                        # and their rates
   generation = 1.0
   summary = 0.25
   keywords = 0.25
-  distinction = 1.0
+  distinction = 1.0              # what `data pairs` wrote
+  users = 1.0                    # what `data users` wrote: only who writes, and the next snippet
   [training]                     # as the options below
   steps = 20000
   batch = 32
@@ -362,20 +364,15 @@ fn data(
                 .hint("name the folder that `idiolect data build` wrote with `--examples DIR`")
                 .into());
         }
-        let writer = match &recipe.summaries {
-            Summaries::Model(name) => Some(
-                Seq2Seq::open(&located(name)?, &context.settings.device()?)
-                    .context("cannot open the model that writes summaries")?,
-            ),
-            Summaries::Labels | Summaries::None => None,
-        };
+        let writers = Writers::open(recipe, context)?;
         let featurizer = Featurizer {
             tokenizer,
             end,
             input: recipe.lengths.input,
             target: recipe.lengths.target,
         };
-        data.add_examples(&sources, examples, recipe, &featurizer, writer.as_ref())?;
+        let seed = context.settings.seed;
+        data.add_examples(&sources, examples, recipe, &featurizer, &writers, seed)?;
     }
     let pretrainer = Pretrainer {
         tokenizer,

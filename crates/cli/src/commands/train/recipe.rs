@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use idiolect_training::features::Form;
 use idiolect_training::fit::{OptimizerKind, Schedule};
 use serde::Deserialize;
 
@@ -24,8 +25,16 @@ pub(super) struct Recipe {
     pub(super) config: Option<PathBuf>,
     /// A `tokenizer.json`, for a start from scratch.
     pub(super) tokenizer: Option<PathBuf>,
-    /// Whose summaries and key words the generator reads in training.
+    /// Whose summaries the generator reads in training.
     pub(super) summaries: Summaries,
+    /// Whose key words it reads; as the summaries where nothing is said.
+    pub(super) keywords: Option<Keywords>,
+    /// In which form the generator is asked, the paper's where nothing is said.
+    pub(super) form: FormName,
+    /// How many of the training examples are used, spread over their authors by the seed.
+    pub(super) limit: Option<usize>,
+    /// How many of the validation examples are looked at.
+    pub(super) validation_limit: Option<usize>,
     /// Longest input and target, in tokens.
     pub(super) lengths: Lengths,
     /// Rates of the tasks.
@@ -65,7 +74,7 @@ pub(super) struct Lora {
     pub(super) targets: Option<Vec<String>>,
 }
 
-/// Whose summaries and key words the generator reads in training.
+/// Whose summaries the generator reads in training.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Summaries {
@@ -76,6 +85,71 @@ pub(super) enum Summaries {
     None,
     /// What this model makes: as noisy as when writing (paper §4.3).
     Model(String),
+    /// What this model makes of the past alone: SumCtxInd.
+    Independent(String),
+}
+
+/// Whose key words the generator reads in training.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Keywords {
+    /// The weak labels.
+    Labels,
+    /// None.
+    None,
+    /// Frequent words of the past: SynCtxInd.
+    Ind,
+    /// What this model finds.
+    Model(String),
+}
+
+impl Recipe {
+    /// Whose key words the generator reads.
+    pub(super) fn keywords(&self) -> Keywords {
+        let as_summaries = || match &self.summaries {
+            Summaries::Labels => Keywords::Labels,
+            Summaries::None | Summaries::Independent(_) => Keywords::None,
+            Summaries::Model(name) => Keywords::Model(name.clone()),
+        };
+        self.keywords.clone().unwrap_or_else(as_summaries)
+    }
+}
+
+/// A form of the generator's task: the paper's, or one row of its Table 5.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FormName {
+    #[default]
+    Paper,
+    /// Without past passages and all that is made of them: ImmedCtx.
+    NoPast,
+    /// Without past passages, with what the stages made of them: NoRankedEntries.
+    NoEntries,
+    /// The target begins behind the start: RemoveDocStart.
+    NoStart,
+    /// ImmedCtxAtEnd.
+    ContextLast,
+}
+
+impl FormName {
+    pub(super) fn form(self) -> Form {
+        let paper = Form::PAPER;
+        match self {
+            Self::Paper => paper,
+            Self::NoPast | Self::NoEntries => Form {
+                entries: false,
+                ..paper
+            },
+            Self::NoStart => Form {
+                start: false,
+                ..paper
+            },
+            Self::ContextLast => Form {
+                context_last: true,
+                ..paper
+            },
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
