@@ -5,6 +5,7 @@ use std::{io::BufRead, ops::ControlFlow};
 use crate::{
     Error, Reason, SkipReason,
     mail::{Envelope, MailReader},
+    mbox::begins_header,
     read::whole,
     sink::{Outcome, Place, Sink},
 };
@@ -36,7 +37,7 @@ pub(crate) fn read(
                 is_draft: reason_by_name(path).is_some(),
                 ..Envelope::default()
             };
-            mail.read(without_separator(&bytes), envelope)
+            read_mail(&mail, without_separator(&bytes), envelope)
         }
     };
     Ok(sink.put(Place::File, outcome))
@@ -56,20 +57,29 @@ pub(crate) fn read_emlx(
         Err(reason) => Outcome::Problem(reason),
         Ok(bytes) => match parts(&bytes) {
             None => Outcome::Problem(Reason::NotAMail),
-            Some((message, flags)) if flags & DELETED != 0 => {
-                let _ = message;
-                Outcome::Skipped(SkipReason::Trash)
-            }
+            Some((_, flags)) if flags & DELETED != 0 => Outcome::Skipped(SkipReason::Trash),
             Some((message, flags)) => {
                 let envelope = Envelope {
                     is_draft: flags & DRAFT != 0,
                     ..Envelope::default()
                 };
-                mail.read(message, envelope)
+                read_mail(&mail, message, envelope)
             }
         },
     };
     Ok(sink.put(Place::File, outcome))
+}
+
+fn read_mail(mail: &MailReader, bytes: &[u8], envelope: Envelope) -> Outcome {
+    let first = bytes
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    if begins_header(first) {
+        mail.read(bytes, envelope)
+    } else {
+        Outcome::Problem(Reason::NotAMail)
+    }
 }
 
 fn reader_of(sink: &Sink<'_>) -> Result<MailReader, Error> {

@@ -68,8 +68,8 @@ impl<'a> Input<'a> {
         match self {
             Self::File(file) => Ok(file),
             Self::Stream(reader) => {
-                let mut whole = Cursor::new(head).chain(reader);
-                Ok(Box::new(Cursor::new(whole(&mut whole, mib)?)))
+                let mut bytes = Cursor::new(head).chain(reader);
+                Ok(Box::new(Cursor::new(whole(&mut bytes, mib)?)))
             }
         }
     }
@@ -199,7 +199,10 @@ fn told(name: &str, head: &[u8]) -> Option<Format> {
         Some((Format::Jsonl, _)) => by_json(head).or(Some(Format::Jsonl)),
         Some((Format::Csv, _)) => by_table(head).or(Some(Format::Csv)),
         Some((Format::Text, _)) if whatsapp::is_chat(name, head) => Some(Format::Whatsapp),
-        Some((Format::Auto, _)) => by_head(head),
+        // Most of what is named so is nobody's writing.
+        Some((Format::Auto, _)) => by_head(head).filter(|format| {
+            *format != Format::Jsonl || memchr::memmem::find(head, b"\"text\"").is_some()
+        }),
         Some((format, _)) => Some(format),
         None => by_head(head),
     }
@@ -218,14 +221,12 @@ fn by_head(head: &[u8]) -> Option<Format> {
         return tweets::is_tweets(trimmed).then_some(Format::X);
     }
     if trimmed.starts_with(b"{") || trimmed.starts_with(b"[") {
-        let is_line = trimmed.starts_with(b"{")
-            && serde_json::from_slice::<serde::de::IgnoredAny>(
-                trimmed
-                    .split(|byte| *byte == b'\n')
-                    .next()
-                    .unwrap_or_default(),
-            )
-            .is_ok();
+        // An object over several lines is none of JSON Lines.
+        let first = trimmed
+            .split(|byte| *byte == b'\n')
+            .next()
+            .unwrap_or_default();
+        let is_line = first.starts_with(b"{") && first.trim_ascii() != b"{";
         return by_json(trimmed).or_else(|| is_line.then_some(Format::Jsonl));
     }
     let front_matter = [&b"---\n"[..], b"---\r\n", b"+++\n", b"+++\r\n"];

@@ -49,7 +49,8 @@ fn outcome(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
         // A link that was passed on.
         return Ok(Outcome::Skipped(SkipReason::NoText));
     };
-    let original = html::text(html, Quoted::Marked);
+    // Its paragraphs are begun and never ended.
+    let original = html::text(&html.replace("<p>", "<br><br>"), Quoted::Marked);
     let own = own_words(&original, sink.options.keep_code);
     let text = own.text(&original);
     if text.is_empty() {

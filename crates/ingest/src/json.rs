@@ -67,10 +67,7 @@ fn object(line: &[u8]) -> Result<Fields, Reason> {
     match serde_json::from_slice(line) {
         Ok(Value::Object(fields)) => Ok(Fields(fields)),
         Ok(_) => Err(Reason::NotAnObject),
-        Err(error) if std::str::from_utf8(line).is_err() => {
-            let _ = error;
-            Err(Reason::NotUtf8)
-        }
+        Err(_) if std::str::from_utf8(line).is_err() => Err(Reason::NotUtf8),
         Err(error) => Err(Reason::Json {
             column: error.column(),
         }),

@@ -280,7 +280,7 @@ fn content_length(line: &[u8]) -> Option<usize> {
 }
 
 /// Whether a line is the first of a mail's header.
-fn begins_header(line: &[u8]) -> bool {
+pub(crate) fn begins_header(line: &[u8]) -> bool {
     let name = line.split(|byte| *byte == b':').next().unwrap_or(b"");
     line.starts_with(b">From ")
         || (name.len() < line.len()

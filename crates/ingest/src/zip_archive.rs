@@ -65,7 +65,7 @@ pub(crate) fn read<'a>(
     for (name, at) in names {
         let inside = &name[shared.len()..];
         let wanted = formats::wanted(inside, sink.options.format, &export);
-        if wanted == Wanted::No || inside.starts_with("__MACOSX/") {
+        if wanted == Wanted::No {
             continue;
         }
         sink.source = format!("{source}/{name}");
@@ -109,7 +109,9 @@ fn entries<R: Read + io::Seek>(zip: &ZipArchive<R>) -> HashMap<String, usize> {
     (0..zip.len())
         .filter_map(|at| {
             let name = zip.name_for_index(at)?.ok()?;
-            (!name.ends_with('/')).then(|| (name.into_owned(), at))
+            // What macOS keeps beside every file.
+            let is_file = !name.ends_with('/') && !name.starts_with("__MACOSX/");
+            is_file.then(|| (name.into_owned(), at))
         })
         .collect()
 }
@@ -117,7 +119,7 @@ fn entries<R: Read + io::Seek>(zip: &ZipArchive<R>) -> HashMap<String, usize> {
 /// The folder that all entries lie in, with its `/`; nothing where there is none.
 fn shared_folder<'a>(names: impl Iterator<Item = &'a String>) -> String {
     let mut shared: Option<&str> = None;
-    for name in names.filter(|name| !name.starts_with("__MACOSX/")) {
+    for name in names {
         let Some((first, _)) = name.split_once('/') else {
             return String::new();
         };
@@ -183,6 +185,7 @@ impl<R: Read> Read for Bounded<'_, R> {
         match self.budget.get().checked_sub(read as u64) {
             Some(left) => self.budget.set(left),
             None => {
+                self.budget.set(0);
                 return Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     Reason::Bomb { times: MOST_TIMES },
