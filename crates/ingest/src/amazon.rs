@@ -51,7 +51,7 @@ fn line(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
         .number("timestamp")
         .or_else(|| fields.number("sort_timestamp"))
         .or_else(|| fields.number("unixReviewTime"));
-    review(
+    Ok(review(
         Review {
             id: format!("{product}-{}", seconds.unwrap_or_default()),
             user,
@@ -61,14 +61,14 @@ fn line(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
             date: seconds.and_then(dates::epoch),
         },
         sink,
-    )
+    ))
 }
 
 fn table_row(row: &Row<'_>, sink: &Sink<'_>) -> Result<Outcome, Reason> {
     let user = row.get("customer_id").ok_or(Reason::MissingField {
         column: "customer_id".to_owned(),
     })?;
-    review(
+    Ok(review(
         Review {
             id: row.get("review_id").unwrap_or_default().to_owned(),
             user,
@@ -78,7 +78,7 @@ fn table_row(row: &Row<'_>, sink: &Sink<'_>) -> Result<Outcome, Reason> {
             date: row.get("review_date").and_then(dates::moment),
         },
         sink,
-    )
+    ))
 }
 
 struct Review<'a> {
@@ -90,16 +90,16 @@ struct Review<'a> {
     date: Option<jiff::Timestamp>,
 }
 
-fn review(review: Review<'_>, sink: &Sink<'_>) -> Result<Outcome, Reason> {
+fn review(review: Review<'_>, sink: &Sink<'_>) -> Outcome {
     let names = sink.own_names();
     if !names.is_empty() && !names.contains(&review.user.to_lowercase()) {
-        return Ok(Outcome::Skipped(SkipReason::OtherSender));
+        return Outcome::Skipped(SkipReason::OtherSender);
     }
     let text = review.text.map(plain).unwrap_or_default();
     if text.is_empty() {
-        return Ok(Outcome::Skipped(SkipReason::EmptyText));
+        return Outcome::Skipped(SkipReason::EmptyText);
     }
-    Ok(Outcome::Document(Box::new(Document {
+    Outcome::Document(Box::new(Document {
         id: review.id,
         author: sink
             .options
@@ -113,7 +113,7 @@ fn review(review: Review<'_>, sink: &Sink<'_>) -> Result<Outcome, Reason> {
         kind: Some("review".to_owned()),
         thread: None,
         to: (!review.product.is_empty()).then(|| review.product.to_owned()),
-    })))
+    }))
 }
 
 /// Reviews have `<br />` and entities in them.

@@ -14,10 +14,9 @@ pub(crate) fn text(bytes: &[u8], declared: Option<&str>) -> String {
             .into_owned();
     }
     let label = declared.map(|label| label.trim_matches(|c: char| c.is_whitespace() || c == '"'));
-    if let Some(seven) = label.filter(|label| label.to_ascii_lowercase().contains("utf-7")) {
-        if let Some(decode) = charset_decoder(seven.as_bytes()) {
-            return decode(bytes);
-        }
+    let seven_bits = label.filter(|label| label.to_ascii_lowercase().contains("utf-7"));
+    if let Some(decode) = seven_bits.and_then(|label| charset_decoder(label.as_bytes())) {
+        return decode(bytes);
     }
     if let Some(encoding) = wide(bytes) {
         return encoding.decode_without_bom_handling(bytes).0.into_owned();

@@ -66,7 +66,7 @@ pub(crate) fn mail(text: &str) -> Option<Timestamp> {
     let text = text.split('(').next().unwrap_or_default();
     let mut month = None;
     let mut time = None;
-    let mut offset = None;
+    let mut offset: Option<Zone> = None;
     // Day and year, in the order in which they stand.
     let mut numbers: Vec<(i32, usize)> = Vec::new();
     let mut is_afternoon = None;
@@ -119,7 +119,7 @@ pub(crate) fn mail(text: &str) -> Option<Timestamp> {
         0,
     )
     .ok()?;
-    let offset = offset.flatten().unwrap_or(Offset::UTC);
+    let offset = offset.and_then(Zone::offset).unwrap_or(Offset::UTC);
     Some(local.to_zoned(TimeZone::fixed(offset)).ok()?.timestamp())
 }
 
@@ -156,8 +156,26 @@ fn clock(word: &str) -> Option<(i8, i8, i8)> {
         .then_some((hour, minute, second))
 }
 
-/// `+0130`, `+01:30`; nothing inside where that is no zone on earth.
-fn zone_by_digits(word: &str) -> Option<Option<Offset>> {
+/// A zone as it is written.
+#[derive(Clone, Copy)]
+enum Zone {
+    /// Seconds ahead of UTC.
+    Seconds(i32),
+    /// No zone on earth.
+    Nowhere,
+}
+
+impl Zone {
+    fn offset(self) -> Option<Offset> {
+        match self {
+            Self::Seconds(seconds) => Offset::from_seconds(seconds).ok(),
+            Self::Nowhere => None,
+        }
+    }
+}
+
+/// `+0130`, `+01:30`.
+fn zone_by_digits(word: &str) -> Option<Zone> {
     let word = word.trim_start_matches("GMT").trim_start_matches("UTC");
     let (sign, digits) = match word.split_at_checked(1)? {
         ("+", digits) => (1, digits),
@@ -174,12 +192,11 @@ fn zone_by_digits(word: &str) -> Option<Option<Offset>> {
     } else {
         (number, 0)
     };
-    let is_zone = hours <= 14 && minutes < 60;
-    Some(
-        is_zone
-            .then(|| Offset::from_seconds(sign * (hours * 3600 + minutes * 60)).ok())
-            .flatten(),
-    )
+    Some(if hours <= 14 && minutes < 60 {
+        Zone::Seconds(sign * (hours * 3600 + minutes * 60))
+    } else {
+        Zone::Nowhere
+    })
 }
 
 /// Zones as old mail programs name them, in hours.
@@ -210,10 +227,10 @@ const ZONES: [(&str, i32); 24] = [
     ("aest", 10),
 ];
 
-fn zone_by_name(word: &str) -> Option<Option<Offset>> {
+fn zone_by_name(word: &str) -> Option<Zone> {
     let word = word.to_ascii_lowercase();
     let (_, hours) = ZONES.iter().find(|(name, _)| *name == word)?;
-    Some(Offset::from_seconds(hours * 3600).ok())
+    Some(Zone::Seconds(hours * 3600))
 }
 
 #[cfg(test)]

@@ -84,8 +84,7 @@ fn paragraphs(xml: &str, keep_code: bool) -> Result<(Option<String>, Paragraphs)
                 "r" => hidden = false,
                 "vanish" => hidden = attribute(tag, "val").is_none_or(|value| value != "0"),
                 "pStyle" => style = attribute(tag, "val").unwrap_or_default(),
-                "tab" if !hidden => out.push(" "),
-                "br" | "cr" if !hidden => out.push(" "),
+                "tab" | "br" | "cr" if !hidden => out.push(" "),
                 "noBreakHyphen" => out.push("-"),
                 _ => {}
             },

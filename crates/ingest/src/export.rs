@@ -97,9 +97,9 @@ impl Export {
     pub(crate) fn wanted(&self, name: &str) -> Option<Wanted> {
         let is_wanted = match self {
             Self::None => return None,
-            Self::Slack(_) => name.contains('/') && name.ends_with(".json"),
+            Self::Slack(_) => name.contains('/') && has_extension(name, "json"),
             Self::Substack(_) | Self::Medium => {
-                name.starts_with("posts/") && name.ends_with(".html")
+                name.starts_with("posts/") && has_extension(name, "html")
             }
             Self::X => tweets::is_wanted(name),
         };
@@ -116,4 +116,10 @@ impl Export {
             Self::X => Format::X,
         })
     }
+}
+
+fn has_extension(name: &str, extension: &str) -> bool {
+    Path::new(name)
+        .extension()
+        .is_some_and(|found| found.eq_ignore_ascii_case(extension))
 }

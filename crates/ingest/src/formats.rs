@@ -314,13 +314,13 @@ pub(crate) fn read(
         Format::Csv => csv_table::read(reader, sink),
         Format::Reddit => reddit::read(reader, head, sink),
         Format::Amazon => amazon::read(reader, head, sink),
-        Format::Lamp => lamp::read(reader, head, sink),
+        Format::Lamp => Ok(lamp::read(reader, head, sink)),
         Format::Telegram => telegram::read(reader, sink),
         Format::Whatsapp => whatsapp::read(reader, id, sink),
         Format::Slack => slack::read(reader, id, sink),
         Format::X => tweets::read(reader, sink),
         Format::Wordpress => Ok(wordpress::read(reader, sink)),
-        Format::Hackernews => hackernews::read(reader, head, sink),
+        Format::Hackernews => Ok(hackernews::read(reader, head, sink)),
         Format::Markdown | Format::Html | Format::Text | Format::Substack | Format::Medium => {
             let (place, outcome) = match whole(reader, WHOLE_MIB) {
                 Err(reason) => (Place::File, Err(reason)),

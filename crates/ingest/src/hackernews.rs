@@ -5,7 +5,7 @@ use std::{io::BufRead, ops::ControlFlow};
 use idiolect_core::Document;
 
 use crate::{
-    Error, Reason, SkipReason, dates,
+    Reason, SkipReason, dates,
     html::{self, Quoted},
     json::{self, Fields},
     quotes::own_words,
@@ -13,23 +13,11 @@ use crate::{
 };
 
 /// Reads every item as one document of its writer.
-///
-/// # Errors
-/// None; the signature is that of the other readers.
-pub(crate) fn read(
-    reader: &mut dyn BufRead,
-    head: &[u8],
-    sink: &mut Sink<'_>,
-) -> Result<ControlFlow<()>, Error> {
-    Ok(json::each_object(
-        reader,
-        head,
-        sink,
-        &mut |sink, place, fields| {
-            let outcome = outcome(fields, sink);
-            sink.put(place, outcome.into())
-        },
-    ))
+pub(crate) fn read(reader: &mut dyn BufRead, head: &[u8], sink: &mut Sink<'_>) -> ControlFlow<()> {
+    json::each_object(reader, head, sink, &mut |sink, place, fields| {
+        let outcome = outcome(fields, sink);
+        sink.put(place, outcome.into())
+    })
 }
 
 fn outcome(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {

@@ -86,20 +86,31 @@ struct Rules {
     drops_code: bool,
 }
 
+/// What becomes of an element.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// It holds no text.
+    Vanishes,
+    /// It holds words that are not the author's.
+    Removed(RemovedReason),
+}
+
 impl Rules {
-    /// Whether an element is left out, and why where it holds words.
-    fn drops(self, tag: &Tag<'_>) -> Option<Option<RemovedReason>> {
+    fn fate(self, tag: &Tag<'_>) -> Fate {
         let name = tag.name.as_str();
-        if DROPPED.contains(&name) || self.drops_furniture && FURNITURE.contains(&name) {
-            Some(None)
+        if tag.closes {
+            Fate::Stays
+        } else if DROPPED.contains(&name) || self.drops_furniture && FURNITURE.contains(&name) {
+            Fate::Vanishes
         } else if name == "blockquote" && self.quoted == Quoted::Dropped {
-            Some(Some(RemovedReason::Quote))
+            Fate::Removed(RemovedReason::Quote)
         } else if name == "pre" && self.drops_code {
-            Some(Some(RemovedReason::Code))
+            Fate::Removed(RemovedReason::Code)
         } else if tag.is_signature() {
-            Some(Some(RemovedReason::Signature))
+            Fate::Removed(RemovedReason::Signature)
         } else {
-            None
+            Fate::Stays
         }
     }
 }
@@ -131,12 +142,12 @@ fn simplify(html: &str, rules: Rules) -> Simple {
         let start = at(rest);
         rest = &rest[tag.length..];
         let name = tag.name.as_str();
-        let dropped = if tag.closes { None } else { rules.drops(&tag) };
-        if let Some(reason) = dropped {
+        let fate = rules.fate(&tag);
+        if fate != Fate::Stays {
             if !tag.closes_itself {
                 (rest, tail) = behind_element(rest, name).map_or(("", ""), |rest| (rest, tail));
             }
-            if let Some(reason) = reason {
+            if let Fate::Removed(reason) = fate {
                 let end = if rest.is_empty() && tail.is_empty() {
                     html.len()
                 } else {

@@ -214,20 +214,14 @@ impl Tag<'_> {
                 Some(behind) => {
                     let behind = behind.trim_start();
                     let quote = behind.chars().next().filter(|c| matches!(c, '"' | '\''));
-                    let (value, after) = match quote {
-                        Some(quote) => {
-                            let inner = &behind[1..];
-                            match inner.split_once(quote) {
-                                Some(parts) => parts,
-                                None => (inner, ""),
-                            }
-                        }
-                        None => {
-                            let end = behind
-                                .find(|c: char| c.is_ascii_whitespace())
-                                .unwrap_or(behind.len());
-                            behind.split_at(end)
-                        }
+                    let (value, after) = if let Some(quote) = quote {
+                        let inner = &behind[1..];
+                        inner.split_once(quote).unwrap_or((inner, ""))
+                    } else {
+                        let end = behind
+                            .find(|c: char| c.is_ascii_whitespace())
+                            .unwrap_or(behind.len());
+                        behind.split_at(end)
                     };
                     rest = after;
                     value

@@ -6,21 +6,14 @@ use idiolect_core::Document;
 use serde_json::Value;
 
 use crate::{
-    Error, Reason, SkipReason, dates,
+    Reason, SkipReason, dates,
     json::{self, Fields},
     sink::{Outcome, Place, Sink},
 };
 
 /// Reads every entry of every profile as one document of the question's author.
-///
-/// # Errors
-/// None; the signature is that of the other readers.
-pub(crate) fn read(
-    reader: &mut dyn BufRead,
-    head: &[u8],
-    sink: &mut Sink<'_>,
-) -> Result<ControlFlow<()>, Error> {
-    Ok(json::each_object(reader, head, sink, &mut question))
+pub(crate) fn read(reader: &mut dyn BufRead, head: &[u8], sink: &mut Sink<'_>) -> ControlFlow<()> {
+    json::each_object(reader, head, sink, &mut question)
 }
 
 fn question(sink: &mut Sink<'_>, place: Place, fields: &Fields) -> ControlFlow<()> {

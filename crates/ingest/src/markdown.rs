@@ -106,8 +106,11 @@ pub(crate) fn prose(markdown: &str, given_title: Option<&str>, keep_code: bool) 
     let mut removed: Vec<Removed> = Vec::new();
     for (event, span) in Parser::new_ext(markdown, syntax).into_offset_iter() {
         match event {
-            Event::Start(Tag::CodeBlock(_)) if keep_code && omitted == 0 => writer.block(),
-            Event::End(TagEnd::CodeBlock) if keep_code && omitted == 0 => writer.block(),
+            Event::Start(Tag::CodeBlock(_)) | Event::End(TagEnd::CodeBlock)
+                if keep_code && omitted == 0 =>
+            {
+                writer.block();
+            }
             Event::Start(tag) if omitted > 0 || is_omitted(&tag) => {
                 let reason = match tag {
                     Tag::BlockQuote(_) => Some(RemovedReason::Quote),

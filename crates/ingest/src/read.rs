@@ -1,6 +1,6 @@
 use std::{
     ffi::OsStr,
-    fs::File,
+    fs::{File, Metadata},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
     ops::ControlFlow,
     path::Path,
@@ -145,7 +145,7 @@ fn folder(root: &Path, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, Error> {
             .flatten()
             .filter(|entry| wanted(entry.path()) != Wanted::No)
             .filter_map(|entry| entry.metadata().ok())
-            .filter(|metadata| metadata.is_file())
+            .filter(Metadata::is_file)
             .map(|metadata| metadata.len());
         expect(sink.options, sizes.sum());
     }

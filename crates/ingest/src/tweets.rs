@@ -55,7 +55,7 @@ pub(crate) fn owner(account: &[u8], owner: &mut Owner) {
 /// Reads every post as one document.
 ///
 /// # Errors
-/// None; the signature is that of the other readers.
+/// [`Error::Unreadable`] where not even the beginning can be read.
 pub(crate) fn read(
     reader: &mut dyn BufRead,
     sink: &mut Sink<'_>,
@@ -95,7 +95,7 @@ fn outcome(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
         let text = unescaped(text.unwrap_or_default());
         let date = note.text("createdAt").and_then(dates::moment);
         let id = note.id("noteTweetId").unwrap_or_default();
-        return Ok(post(id, author, text, date, None, None));
+        return Ok(post(id, author, &text, date, None, None));
     }
     // Archives of old have no object around each.
     let tweet = fields.object("tweet").unwrap_or_else(|| fields.clone());
@@ -121,7 +121,7 @@ fn outcome(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
     Ok(post(
         id.clone(),
         author,
-        text,
+        &text,
         date,
         thread.or(Some(id)),
         to.map(str::to_owned),
@@ -131,7 +131,7 @@ fn outcome(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
 fn post(
     id: String,
     author: String,
-    text: String,
+    text: &str,
     date: Option<jiff::Timestamp>,
     thread: Option<String>,
     to: Option<String>,

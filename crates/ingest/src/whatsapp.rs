@@ -1,6 +1,6 @@
 //! WhatsApp: `_chat.txt`, in the many forms that telephones and languages give its dates.
 
-use std::{io::BufRead, ops::ControlFlow};
+use std::{fmt::Write, io::BufRead, ops::ControlFlow};
 
 use idiolect_core::Document;
 use jiff::{Timestamp, civil};
@@ -72,8 +72,10 @@ fn outcome(
     hash.update(format!("{date:?}\n{sender}\n{text}"));
     let id = hash.finalize()[..8]
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+        .fold(String::new(), |mut id, byte| {
+            let _ = write!(id, "{byte:02x}");
+            id
+        });
     Outcome::Document(Box::new(Document {
         id,
         author: author.to_owned(),
@@ -181,12 +183,12 @@ struct Stamp {
     has_half: bool,
 }
 
-/// In which order day, month and year stand.
+/// What stands first; behind a day the month, behind a month the day, the year last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Order {
-    DayFirst,
-    MonthFirst,
-    YearFirst,
+    Day,
+    Month,
+    Year,
 }
 
 impl Order {
@@ -195,29 +197,27 @@ impl Order {
     fn of(messages: &[Message<'_>]) -> Self {
         let stamps = || messages.iter().map(|message| message.stamp);
         let Some(first) = stamps().next() else {
-            return Self::DayFirst;
+            return Self::Day;
         };
         if stamps().any(|stamp| stamp.date[0] > 31) {
-            return Self::YearFirst;
+            return Self::Year;
         }
         if stamps().any(|stamp| stamp.date[0] > 12) {
-            return Self::DayFirst;
+            return Self::Day;
         }
         if stamps().any(|stamp| stamp.date[1] > 12) {
-            return Self::MonthFirst;
+            return Self::Month;
         }
         let backwards = |order: Self| {
             let moments: Vec<_> = stamps().map(|stamp| stamp.moment(order)).collect();
             moments.windows(2).filter(|two| two[1] < two[0]).count()
         };
-        let (day, month) = (backwards(Self::DayFirst), backwards(Self::MonthFirst));
-        match day.cmp(&month) {
-            std::cmp::Ordering::Less => Self::DayFirst,
-            std::cmp::Ordering::Greater => Self::MonthFirst,
-            std::cmp::Ordering::Equal if first.separator == '/' && first.has_half => {
-                Self::MonthFirst
-            }
-            std::cmp::Ordering::Equal => Self::DayFirst,
+        let (day, month) = (backwards(Self::Day), backwards(Self::Month));
+        let month_by_signs = first.separator == '/' && first.has_half;
+        if month < day || month == day && month_by_signs {
+            Self::Month
+        } else {
+            Self::Day
         }
     }
 }
@@ -226,9 +226,9 @@ impl Stamp {
     fn moment(self, order: Order) -> Option<Timestamp> {
         let [a, b, c] = self.date;
         let (year, month, day) = match order {
-            Order::DayFirst => (c, b, a),
-            Order::MonthFirst => (c, a, b),
-            Order::YearFirst => (a, b, c),
+            Order::Day => (c, b, a),
+            Order::Month => (c, a, b),
+            Order::Year => (a, b, c),
         };
         let year = if year < 100 { year + 2000 } else { year };
         let local = civil::DateTime::new(
@@ -416,12 +416,12 @@ mod tests {
             ("5-1-2020 10:30 - Ana: x", "2020-01-05T10:30:00Z"),
         ] {
             let (stamp, rest) = stamp(line).unwrap();
-            assert_eq!(stamp.moment(Order::DayFirst).unwrap().to_string(), moment);
+            assert_eq!(stamp.moment(Order::Day).unwrap().to_string(), moment);
             assert_eq!(rest, "Ana: x", "{line}");
         }
         let (found, _) = stamp("2020/1/5 下午10:30 - Ana: x").unwrap();
         assert_eq!(
-            found.moment(Order::YearFirst).unwrap().to_string(),
+            found.moment(Order::Year).unwrap().to_string(),
             "2020-01-05T22:30:00Z"
         );
         for line in [
@@ -441,23 +441,23 @@ mod tests {
         let order = |text: &str| Order::of(&messages(text));
         assert_eq!(
             order("1/2/20, 10:30 - A: x\n13/2/20, 10:30 - A: x"),
-            Order::DayFirst
+            Order::Day
         );
         assert_eq!(
             order("1/2/20, 10:30 - A: x\n1/13/20, 10:30 - A: x"),
-            Order::MonthFirst
+            Order::Month
         );
-        assert_eq!(order("2020-01-02, 10:30 - A: x"), Order::YearFirst);
+        assert_eq!(order("2020-01-02, 10:30 - A: x"), Order::Year);
         // The second would lie before the first.
         assert_eq!(
             order("2/1/20, 10:30 - A: x\n1/2/20, 10:30 - A: x"),
-            Order::DayFirst
+            Order::Day
         );
         assert_eq!(
             order("1/2/20, 10:30 - A: x\n2/1/20, 10:30 - A: x"),
-            Order::MonthFirst
+            Order::Month
         );
-        assert_eq!(order("1/2/20, 10:30 PM - A: x"), Order::MonthFirst);
-        assert_eq!(order("01.02.20, 10:30 - A: x"), Order::DayFirst);
+        assert_eq!(order("1/2/20, 10:30 PM - A: x"), Order::Month);
+        assert_eq!(order("01.02.20, 10:30 - A: x"), Order::Day);
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn read(reader: &mut dyn BufRead, sink: &mut Sink<'_>) -> ControlFlow
                     && let Some(post) = post.take()
                 {
                     number += 1;
-                    if let Some(outcome) = outcome(post, sink) {
+                    if let Some(outcome) = outcome(&post, sink) {
                         sink.put(Place::Item(number), outcome)?;
                     }
                 }
@@ -142,7 +142,7 @@ pub(crate) fn read(reader: &mut dyn BufRead, sink: &mut Sink<'_>) -> ControlFlow
 }
 
 /// What an item is; `None` where it is a picture, a menu or the like.
-fn outcome(post: Post, sink: &Sink<'_>) -> Option<Outcome> {
+fn outcome(post: &Post, sink: &Sink<'_>) -> Option<Outcome> {
     if !matches!(post.kind.trim(), "post" | "page") {
         return None;
     }

@@ -182,16 +182,14 @@ struct Bounded<'a, R> {
 impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
-        match self.budget.get().checked_sub(read as u64) {
-            Some(left) => self.budget.set(left),
-            None => {
-                self.budget.set(0);
-                return Err(io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    Reason::Bomb { times: MOST_TIMES },
-                ));
-            }
-        }
+        let Some(left) = self.budget.get().checked_sub(read as u64) else {
+            self.budget.set(0);
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                Reason::Bomb { times: MOST_TIMES },
+            ));
+        };
+        self.budget.set(left);
         Ok(read)
     }
 }
@@ -267,12 +265,11 @@ fn reason(error: &ZipError) -> Reason {
             Reason::Encrypted
         }
         ZipError::InvalidPassword => Reason::Encrypted,
-        ZipError::UnsupportedArchive(_) => Reason::Zip {
-            reason: "it is compressed in a way that is not supported",
-        },
-        ZipError::CompressionMethodNotSupported(_) => Reason::Zip {
-            reason: "it is compressed in a way that is not supported",
-        },
+        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
+            Reason::Zip {
+                reason: "it is compressed in a way that is not supported",
+            }
+        }
         ZipError::Io(error) => Reason::Read(io::Error::from(error.kind())),
         _ => Reason::Zip {
             reason: "its directory cannot be read",

@@ -76,7 +76,7 @@ pub(super) fn labels(message: &Message<'_>) -> Labels {
         reason: None,
         is_sent: false,
     };
-    let Some(raw) = raw(message, HeaderName::Other("X-Gmail-Labels".into())) else {
+    let Some(raw) = raw(message, &HeaderName::Other("X-Gmail-Labels".into())) else {
         return found;
     };
     for label in charset::header(raw).split(',') {
@@ -132,11 +132,11 @@ pub(super) fn machine(message: &Message<'_>) -> Option<SkipReason> {
 }
 
 /// The bytes of a header field.
-fn raw<'a>(message: &'a Message<'_>, name: HeaderName<'_>) -> Option<&'a [u8]> {
+fn raw<'a>(message: &'a Message<'_>, name: &HeaderName<'_>) -> Option<&'a [u8]> {
     let field = message.parts[0]
         .headers
         .iter()
-        .rfind(|field| field.name == name)?;
+        .rfind(|field| field.name == *name)?;
     message
         .raw_message
         .get(field.offset_start as usize..field.offset_end as usize)
@@ -144,7 +144,7 @@ fn raw<'a>(message: &'a Message<'_>, name: HeaderName<'_>) -> Option<&'a [u8]> {
 
 /// The subject, decoded.
 pub(super) fn subject(message: &Message<'_>) -> String {
-    match raw(message, HeaderName::Subject) {
+    match raw(message, &HeaderName::Subject) {
         Some(raw) if !raw.is_ascii() || memchr::memmem::find(raw, b"=?").is_some() => {
             charset::header(raw)
         }
@@ -160,11 +160,11 @@ pub(super) fn date(message: &Message<'_>, sent: Option<Timestamp>) -> Option<Tim
     let is_likely =
         |date: &Timestamp| YEARS.contains(&date.to_zoned(jiff::tz::TimeZone::UTC).year());
     let read = |name| {
-        let raw = std::str::from_utf8(raw(message, name)?).ok()?;
+        let raw = std::str::from_utf8(raw(message, &name)?).ok()?;
         dates::mail(raw).filter(is_likely)
     };
     let received = || {
-        let raw = std::str::from_utf8(raw(message, HeaderName::Received)?).ok()?;
+        let raw = std::str::from_utf8(raw(message, &HeaderName::Received)?).ok()?;
         dates::mail(raw.rsplit_once(';')?.1).filter(is_likely)
     };
     read(HeaderName::Date)

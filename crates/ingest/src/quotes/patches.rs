@@ -88,7 +88,7 @@ fn end_of_patch(lines: &Lines<'_>, from: usize) -> usize {
                     Some(b'+') => new = new.saturating_sub(1),
                     Some(b'-') => old = old.saturating_sub(1),
                     Some(b' ') | None => {
-                        (old, new) = (old.saturating_sub(1), new.saturating_sub(1))
+                        (old, new) = (old.saturating_sub(1), new.saturating_sub(1));
                     }
                     Some(b'\\') => {}
                     // Broken by a mail program, or the author's own again.

@@ -73,13 +73,13 @@ fn mbox(mails: &[(&str, &str)]) -> Import {
 }
 
 fn mbox_with(mails: &[(&str, &str)], options: &Options) -> Import {
-    let text: String = mails
+    let mails: Vec<String> = mails
         .iter()
         .map(|(header, body)| {
             format!("From - Mon Jan  5 10:30:00 2004\nFrom: ana@example.org\n{header}\n{body}\n\n")
         })
         .collect();
-    bytes(text, "x.mbox", options)
+    bytes(mails.concat(), "x.mbox", options)
 }
 
 #[test]

@@ -36,9 +36,9 @@ fn of_a_grown_mailbox_only_what_is_new_is_read() {
     let path = folder.path().join("sent.mbox");
     let options = ana(Format::Auto);
     let end = "Ana Example\nana@example.org";
-    let mut text: String = (0..4)
+    let mut text = [0, 1, 2, 3]
         .map(|i| mail(&format!("Letter {i}.\n\n{end}")))
-        .collect();
+        .concat();
     write(&path, &text, 100);
     let first = try_path(&path, &options).unwrap();
     assert_eq!(first.documents.len(), 4);
