@@ -15,10 +15,22 @@ pub fn import(bytes: &[u8], format: Format) {
     };
     let mut items = 0;
     let stats = read_from(bytes, "x", &options, &mut |item| {
-        items += 1;
-        if let Item::Document(document) = item {
-            assert!(!document.id.is_empty());
-            assert!(!document.text.trim().is_empty());
+        match item {
+            Item::Document(imported) => {
+                items += 1;
+                assert!(!imported.document.id.is_empty());
+                assert!(!imported.document.text.trim().is_empty());
+                let original = imported.original.unwrap_or_default();
+                let mut last = 0;
+                for removed in imported.removed {
+                    // In order, apart, and on the edges of letters.
+                    assert!(last <= removed.span.start);
+                    assert!(original.get(removed.span.clone()).is_some());
+                    last = removed.span.end;
+                }
+            }
+            Item::Skipped(_) | Item::Problem(_) => items += 1,
+            Item::Finished { .. } | Item::Known { .. } => {}
         }
         ControlFlow::Continue(())
     });
