@@ -6,7 +6,11 @@
     measure.py each --lines FILE [options] -- COMMAND…
                                               COMMAND once for each line (a JSON string) as its last argument: p50, p95
     measure.py trace [options] -- COMMAND…    the `timings_ms` that `write --json` gives of itself
+    measure.py train --out DIR [options] -- COMMAND…
+                                              the steps that a training run writes down in DIR, the first left out; peak memory
     measure.py ids --vocabulary N --inputs N  random inputs of 512 token ids, the same as the peers'
+    measure.py lessons --vocabulary N --inputs N
+                                              random inputs of 512 token ids, each with a target of 128
     measure.py mails|snippets|queries --count N < mail_lists.jsonl
                                               documents of one author, documents of one snippet each, first words
     measure.py figure --metric M --value V --unit U, or --failed WHY
@@ -149,6 +153,16 @@ def measure_trace(args, report):
         report.line(f"{args.metric}, stage {stage}, median", statistics.median(times[stage] for times in found), "ms")
 
 
+def measure_train(args, report):
+    memory = run([*args.command, "--out", args.out])["memory"]
+    with open(f"{args.out}/metrics.jsonl") as file:
+        rates = [step["tokens_per_second"] for step in map(json.loads, file) if "loss" in step][1:]
+    report.line("step, median", args.count / statistics.median(rates), "s")
+    report.line("step, min", args.count / max(rates), "s")
+    report.line("input and target tokens, median", statistics.median(rates), "tokens/s")
+    report.line("peak memory", memory, "MiB")
+
+
 def print_figure(args, report):
     if args.failed:
         raise Failed(args.failed)
@@ -159,6 +173,13 @@ def print_ids(args, _):
     random.seed(1)
     for _ in range(args.inputs):
         print(json.dumps(dict(input_ids=[random.randrange(3, args.vocabulary - 200) for _ in range(511)] + [1])))
+
+
+def print_lessons(args, _):
+    random.seed(1)
+    ids = lambda count: [random.randrange(3, args.vocabulary) for _ in range(count)]
+    for _ in range(args.inputs):
+        print(json.dumps(dict(input_ids=ids(512), labels=ids(128))))
 
 
 def content(document):
@@ -192,7 +213,8 @@ def print_documents(args, _):
         print(json.dumps(dict(id=f"{args.what}-{number:06}", **item)))
 
 
-WHAT = {"run": measure_run, "rate": measure_rate, "each": measure_each, "trace": measure_trace, "figure": print_figure, "ids": print_ids,
+WHAT = {"run": measure_run, "rate": measure_rate, "each": measure_each, "trace": measure_trace, "train": measure_train,
+        "figure": print_figure, "ids": print_ids, "lessons": print_lessons,
         "mails": print_documents, "snippets": print_documents, "queries": print_documents}
 
 
@@ -202,7 +224,7 @@ def main():
     at = given.index("--")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=WHAT)
-    for name, default in dict(bench="", peer="idiolect", size="", metric="", unit="", stdin="", small="", large="", lines="", failed="").items():
+    for name, default in dict(bench="", peer="idiolect", size="", metric="", unit="", stdin="", small="", large="", lines="", out="", failed="").items():
         parser.add_argument(f"--{name}", default=default)
     for name, default in dict(threads=0, runs=3, count=0, after=0, expect=0, vocabulary=0, inputs=1).items():
         parser.add_argument(f"--{name}", default=default, type=int)
@@ -211,7 +233,7 @@ def main():
     args = parser.parse_args(given[:at])
     args.command = given[at + 1 : -1]
     try:
-        WHAT[args.what](args, Report(args) if args.what in ("run", "rate", "each", "trace", "figure") else None)
+        WHAT[args.what](args, Report(args) if args.what in ("run", "rate", "each", "trace", "train", "figure") else None)
     except (Failed, OSError) as why:
         print(json.dumps(dict(bench=args.bench, peer=args.peer, size=args.size, metric=args.metric, failed=str(why))), flush=True)
         sys.exit(1)

@@ -3,12 +3,13 @@
 //! ```text
 //! cargo run --release -p idiolect-recipes --bin idiolect-small -- STEP [DATA] [WORK] [FOLDER]
 //! ```
-//! with STEP one of `vocabulary`, `pretrain`, `encoder`, `tasks`, `export`, in this order. DATA is
+//! with STEP one of `vocabulary`, `pretrain`, `encoder`, `tasks`, `export`, `card`, in this order. DATA is
 //! the folder of the packs (default `../shared/data`), WORK where intermediate files go (default
 //! `target/idiolect-small`), FOLDER where
 //! the model goes (default `models/idiolect-small`). Training steps go on from their checkpoints when they are run again.
 #![expect(clippy::print_stdout, reason = "a recipe tells what it does")]
 
+mod card;
 mod corpus;
 mod encoder;
 mod export;
@@ -32,7 +33,8 @@ fn main() -> Result<()> {
         Some("pretrain") => pretraining::train(&data, &work),
         Some("encoder") => encoder::make(&data, &work),
         Some("tasks") => tasks::train(&data, &work),
-        Some("export") => export::make(&data, &work, &path(3, "models/idiolect-small")),
-        _ => bail!("name a step: vocabulary, pretrain, encoder, tasks, export"),
+        Some("export") => export::make(&work, &path(3, "models/idiolect-small")),
+        Some("card") => card::measure(&data, &work, &path(3, "models/idiolect-small")),
+        _ => bail!("name a step: vocabulary, pretrain, encoder, tasks, export, card"),
     }
 }

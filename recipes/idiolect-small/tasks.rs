@@ -26,9 +26,9 @@ use crate::{
 
 pub(crate) const INPUT: usize = 512;
 const TARGET: usize = 160;
-const SUMMARY: usize = 96;
+pub(crate) const SUMMARY: usize = 96;
 /// As many key words as `write` shows the generator.
-const KEYWORDS: usize = 12;
+pub(crate) const KEYWORDS: usize = 12;
 /// Of each text of a pair, so that some twenty pairs make a batch.
 const PAIR_CHARACTERS: usize = 360;
 /// The shortest and the longest text of a pair where lengths differ.
@@ -91,7 +91,7 @@ pub(crate) const STAGES: [Stage; 4] = [
     Stage {
         name: "passages",
         after: "starts",
-        steps: 7_000,
+        steps: 4_500,
         lr: 0.008,
         seed: 5,
         general: true,
@@ -160,7 +160,7 @@ fn carry_out(stage: &Stage, data: &Path, work: &Path) -> Result<()> {
         &out.join("model"),
         &config,
         &parameters,
-        Precision::Bf16,
+        Precision::F32,
         Some(&json),
     )?;
     Ok(())
@@ -235,7 +235,7 @@ fn tasks(
 }
 
 /// The paper's examples with both labels; identical stems stand in for synonyms.
-fn examples(authors: &[Author], encoder: &StaticEncoder) -> Result<Vec<Example>> {
+pub(crate) fn examples(authors: &[Author], encoder: &StaticEncoder) -> Result<Vec<Example>> {
     let options = BuildOptions {
         split: Shares([1, 0, 0]),
         max_examples: 60,
@@ -335,6 +335,7 @@ fn distinction(
         let options = PairOptions {
             max_per_author: 300,
             seed,
+            ..PairOptions::default()
         };
         // Everybody here may be trained on, so there is no split to look at.
         build_pairs(

@@ -87,15 +87,10 @@ pub(crate) struct Global {
         default_value = "cpu"
     )]
     pub(crate) device: String,
-    /// How weights are kept on the CPU: exactly, in 16 bits, or in 8
-    #[arg(
-        long,
-        global = true,
-        value_name = "KIND",
-        env = "IDIOLECT_WEIGHTS",
-        default_value = "f32"
-    )]
-    pub(crate) weights: WeightKind,
+    /// How weights are kept on the CPU: exactly, in 16 bits, or in 8 [default: in 8 where they are
+    /// stored so, else exactly]
+    #[arg(long, global = true, value_name = "KIND", env = "IDIOLECT_WEIGHTS")]
+    pub(crate) weights: Option<WeightKind>,
     /// Seed of everything random
     #[arg(
         long,

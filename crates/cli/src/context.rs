@@ -26,7 +26,7 @@ pub(crate) struct Settings {
     /// `None`: the built-in one.
     pub(crate) encoder: Option<String>,
     pub(crate) device: String,
-    pub(crate) weights: WeightFormat,
+    pub(crate) weights: Option<WeightFormat>,
     pub(crate) seed: u64,
 }
 
@@ -72,7 +72,7 @@ impl Context {
                 adapter,
                 encoder,
                 device,
-                weights: weights.into(),
+                weights: weights.map(WeightFormat::from),
                 seed,
             },
         })

@@ -114,7 +114,7 @@ fn evaluation(error: &EvaluationError) -> (&'static str, &'static str) {
         ),
         EvaluationError::WordNetFile(_) | EvaluationError::WordNetLine { .. } => (
             "wordnet",
-            "`--wordnet` names the folder of WordNet's database files, or `none`",
+            "`--wordnet` names the folder of WordNet's database files, an LMF file, or `none`",
         ),
     }
 }

@@ -66,7 +66,7 @@ impl Settings {
             "none" => Ok(None),
             name => Ok(Some(SentenceEncoder::open_as(
                 &located(name)?,
-                self.weights,
+                self.weights.unwrap_or_default(),
             )?)),
         }
     }

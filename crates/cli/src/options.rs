@@ -139,9 +139,9 @@ pub(crate) struct AnalyzerOption {
 /// Where synonyms come from.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct WordNetOption {
-    /// Folder of WordNet's database files, or `none`
+    /// Folder of WordNet's database files, an LMF file (.xml), or `none`
     /// [default: /usr/share/wordnet where it exists]
-    #[arg(long, value_name = "DIR|none", env = "IDIOLECT_WORDNET")]
+    #[arg(long, value_name = "DIR|FILE|none", env = "IDIOLECT_WORDNET")]
     wordnet: Option<PathBuf>,
 }
 

@@ -1,5 +1,7 @@
 //! BLEU as sacrebleu 2.6.0 computes it: 13a tokens, cased, n-grams up to 4, exponential smoothing.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::interner::Interner;
@@ -48,8 +50,9 @@ impl BleuCounts {
     pub fn of(reference: &str, prediction: &str) -> Self {
         let mut interner = Interner::for_bytes(reference.len() + prediction.len());
         let mut read = |text: &str| -> Vec<u32> {
-            let tokens = tokens_13a(text);
-            tokens.words().map(|word| interner.id(word)).collect()
+            let mut ids = Vec::with_capacity(text.len() / 4);
+            tokens_13a(text).each(|word| ids.push(interner.id(word)));
+            ids
         };
         let target = read(reference);
         let output = read(prediction);
@@ -131,85 +134,131 @@ impl BleuCounts {
 struct Tokens(Vec<u8>);
 
 impl Tokens {
-    fn words(&self) -> impl Iterator<Item = &[u8]> {
-        // Only ASCII characters are ever put in, so the bytes are still UTF-8.
-        str::from_utf8(&self.0)
-            .unwrap_or_default()
-            .split(is_space)
-            .filter(|word| !word.is_empty())
-            .map(str::as_bytes)
+    fn each(&self, mut each: impl FnMut(&[u8])) {
+        if self.0.is_ascii() {
+            self.0
+                .split(|&byte| matches!(byte, b'\t'..=b'\r' | 0x1c..=b' '))
+                .filter(|word| !word.is_empty())
+                .for_each(each);
+        } else {
+            // Only ASCII characters are ever put in, so the bytes are still UTF-8.
+            str::from_utf8(&self.0)
+                .unwrap_or_default()
+                .split(is_space)
+                .filter(|word| !word.is_empty())
+                .for_each(|word| each(word.as_bytes()));
+        }
     }
 }
 
 /// mteval-v13a's tokens. All its rules speak of ASCII characters and of "anything else", so they
 /// work on bytes.
 fn tokens_13a(text: &str) -> Tokens {
-    let mut line = text
-        .trim_end_matches(is_space)
-        .replace("<skipped>", "")
-        .replace("-\n", "")
-        .replace('\n', " ");
+    let text = text.trim_end_matches(is_space);
+    let mut line = Cow::Borrowed(text);
+    if text.contains("<skipped>") {
+        line = line.replace("<skipped>", "").into();
+    }
+    if line.contains("-\n") {
+        line = line.replace("-\n", "").into();
+    }
     if line.contains('&') {
         line = line
             .replace("&quot;", "\"")
             .replace("&amp;", "&")
             .replace("&lt;", "<")
-            .replace("&gt;", ">");
+            .replace("&gt;", ">")
+            .into();
     }
-    let mut padded = Vec::with_capacity(line.len() * 2);
+    let mut padded = Vec::with_capacity(line.len() * 3 / 2 + 2);
     padded.push(b' ');
     for byte in line.bytes() {
-        if is_mark(byte) {
-            padded.extend([b' ', byte, b' ']);
-        } else {
-            padded.push(byte);
+        match KINDS[usize::from(byte)] {
+            Kind::Mark => padded.extend([b' ', byte, b' ']),
+            Kind::Break => padded.push(b' '),
+            Kind::Other => padded.push(byte),
         }
     }
     padded.push(b' ');
     let is_stop = |byte: u8| byte == b'.' || byte == b',';
     let split = each_pair(
         &padded,
+        1,
+        is_stop,
         |first, second| !first.is_ascii_digit() && is_stop(second),
         |first, second, out| out.extend([first, b' ', second, b' ']),
     );
     let split = each_pair(
         &split,
+        0,
+        is_stop,
         |first, second| is_stop(first) && !second.is_ascii_digit(),
         |first, second, out| out.extend([b' ', first, b' ', second]),
     );
     Tokens(each_pair(
         &split,
+        1,
+        |byte| byte == b'-',
         |first, second| first.is_ascii_digit() && second == b'-',
         |first, second, out| out.extend([first, b' ', second, b' ']),
     ))
 }
 
+/// What becomes of a byte before marks are split off.
+#[derive(Clone, Copy)]
+enum Kind {
+    Mark,
+    Break,
+    Other,
+}
+
+const KINDS: [Kind; 256] = {
+    let mut kinds = [Kind::Other; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if is_mark(byte as u8) {
+            kinds[byte] = Kind::Mark;
+        }
+        byte += 1;
+    }
+    kinds[b'\n' as usize] = Kind::Break;
+    kinds
+};
+
 /// Punctuation but for `'`, `,`, `-` and `.`.
-fn is_mark(byte: u8) -> bool {
+const fn is_mark(byte: u8) -> bool {
     matches!(byte, b'{'..=b'~' | b'['..=b'`' | b' '..=b'&' | b'('..=b'+' | b':'..=b'@' | b'/')
 }
 
 /// Rewrites, from left to right, every pair of neighbours that fits and shares none with the pair
-/// before: what a regular expression of two characters does.
+/// before: what a regular expression of two characters does. `rare` fits the pair's byte at `place`,
+/// so that what lies between two such bytes is copied as a whole.
 fn each_pair(
     bytes: &[u8],
+    place: usize,
+    rare: impl Fn(u8) -> bool,
     fits: impl Fn(u8, u8) -> bool,
     rewrite: impl Fn(u8, u8, &mut Vec<u8>),
 ) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 4);
+    let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
+    let mut copied = 0;
     let mut at = 0;
-    while at < bytes.len() {
-        match bytes.get(at + 1) {
-            Some(&second) if fits(bytes[at], second) => {
-                rewrite(bytes[at], second, &mut out);
+    while let Some(found) = bytes
+        .get(at + place..)
+        .and_then(|rest| rest.iter().position(|&byte| rare(byte)))
+    {
+        at += found;
+        match bytes[at..] {
+            [first, second, ..] if fits(first, second) => {
+                out.extend_from_slice(&bytes[copied..at]);
+                rewrite(first, second, &mut out);
                 at += 2;
+                copied = at;
             }
-            _ => {
-                out.push(bytes[at]);
-                at += 1;
-            }
+            _ => at += 1,
         }
     }
+    out.extend_from_slice(&bytes[copied..]);
     out
 }
 
@@ -218,10 +267,9 @@ mod tests {
     use super::*;
 
     fn tokens(text: &str) -> Vec<String> {
-        tokens_13a(text)
-            .words()
-            .map(|word| String::from_utf8(word.to_vec()).unwrap())
-            .collect()
+        let mut tokens = Vec::new();
+        tokens_13a(text).each(|word| tokens.push(String::from_utf8(word.to_vec()).unwrap()));
+        tokens
     }
 
     // sacrebleu 2.6.0: sacrebleu.tokenizers.tokenizer_13a.Tokenizer13a()(text)

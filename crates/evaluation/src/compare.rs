@@ -108,6 +108,8 @@ mod tests {
             scores: BTreeMap::from([("rouge1".to_owned(), f64::from(id) / 100.0 + gain)]),
             nll: None,
             bytes: None,
+            past_documents: None,
+            trace: None,
         })
         .collect()
     }

@@ -4,7 +4,9 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum Error {
     /// A name that no metric has.
-    #[error("`{0}` is not a metric: use rouge1 to rouge9, rougeL, rougeLsum, bleu, chrf or meteor")]
+    #[error(
+        "`{0}` is not a metric: use rouge1 to rouge9, rougeL, rougeLsum, bleu, chrf, meteor or style"
+    )]
     Metric(String),
     /// As many predictions as references are needed.
     #[error("{references} references, but {predictions} predictions")]

@@ -17,8 +17,10 @@ mod error;
 mod interner;
 mod lcs;
 mod meteor;
+mod ngram_verdicts;
 mod ngrams;
 mod nltk_words;
+mod page;
 mod porter;
 mod prediction;
 mod python;
@@ -29,10 +31,12 @@ mod score;
 mod signature;
 mod significance;
 mod student;
+mod style;
 mod table;
 mod unicode;
 mod verification;
 mod wordnet;
+mod wordnet_lmf;
 
 pub use bits::{Likelihood, PairedLikelihood, bits_per_byte, bits_saved};
 pub use bleu::{BLEU_ORDER, Bleu, BleuCounts, sentence_bleu};
@@ -42,10 +46,12 @@ pub use continuation::continuation;
 pub use copied::{Copied, LONGEST_AT_LEAST, SHARE_FROM, copied};
 pub use error::Error;
 pub use meteor::meteor;
+pub use ngram_verdicts::char_ngram_verdicts;
 pub use nltk_words::nltk_words;
+pub use page::{Mark, columns_plot, escaped, histogram, html_page, interval_plot};
 pub use porter::porter_stem;
-pub use prediction::{Prediction, text_scores};
-pub use report::report_html;
+pub use prediction::{Prediction, style_scores, text_scores};
+pub use report::{SideBySide, Written, report_body, report_html};
 pub use resample::{Interval, Resampling};
 pub use rouge::{RougeKind, RougeScore, rouge, rouge_best};
 pub use score::{CorpusScores, Metric, Score, ScoreOptions, Scored, Scores, score};
@@ -54,6 +60,7 @@ pub use significance::{
     FEWEST_USERS, Observed, Paired, PairedBootstrap, TTest, WinRate, mean_interval,
     paired_bootstrap, paired_t_test, win_rate,
 };
+pub use style::{Style, StyleReference};
 pub use table::{
     BITS_PER_BYTE, Cell, Comparison, Row, RowLabel, SIGNIFICANT, Table, lower_is_better, shown,
 };

@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
 
+use idiolect_core::Trace;
 use serde::{Deserialize, Serialize};
 
 use crate::bleu::sentence_bleu;
 use crate::continuation::continuation;
+use crate::copied::copied;
 use crate::rouge::{RougeKind, rouge};
+use crate::style::StyleReference;
 
 /// One example under one row: a line of `predictions.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,12 @@ pub struct Prediction {
     /// UTF-8 bytes of exactly that part.
     #[serde(default)]
     pub bytes: Option<u64>,
+    /// How many documents its author had written before it.
+    #[serde(default)]
+    pub past_documents: Option<usize>,
+    /// All that went into the prediction and came out; of the ranked passages those that were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Box<Trace>>,
 }
 
 /// `rouge1`, `rouge2`, `rougeL` (F1, 0 to 1) and `bleu` (one pair's, 0 to 100) of the whole document
@@ -51,6 +60,28 @@ pub fn text_scores(target: &str, prediction: &str, start: &str) -> BTreeMap<Stri
     scores
 }
 
+/// `style_…`, how far an output's continuation is from the true one, and `copied_share` (0 to 1) and
+/// `copied_longest` (words), how much of it stands word for word in the passages that were given.
+pub fn style_scores(
+    target: &str,
+    prediction: &str,
+    start: &str,
+    past: &[&str],
+    reference: &StyleReference,
+) -> BTreeMap<String, f64> {
+    let rest = continuation(prediction, start);
+    let style = reference.style(continuation(target, start), rest, (target, prediction));
+    let mut scores: BTreeMap<String, f64> = style
+        .values()
+        .into_iter()
+        .map(|(name, value)| (format!("style_{name}"), value))
+        .collect();
+    let copied = copied(rest, past);
+    scores.insert("copied_share".to_owned(), copied.share);
+    scores.insert("copied_longest".to_owned(), copied.longest as f64);
+    scores
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,5 +93,24 @@ mod tests {
         assert_eq!(scores["rouge1"], 0.5);
         assert_eq!(scores["rouge1_continuation"], 0.0);
         assert_eq!(scores["bleu_continuation"], 0.0);
+    }
+
+    #[test]
+    fn what_was_copied_and_how_far_the_style_is() {
+        let reference = StyleReference::of(["I am here.", "You were there, and so was I."]);
+        let past = "one two three four five six seven eight nine";
+        let scores = style_scores(
+            "Hi. It is so.",
+            &format!("Hi. {past}"),
+            "Hi. ",
+            &[past],
+            &reference,
+        );
+        assert_eq!(
+            (scores["copied_share"], scores["copied_longest"]),
+            (1.0, 9.0)
+        );
+        assert_eq!(scores["style_length_ratio"], 3.0);
+        assert!(scores["style_delta"] > 0.0);
     }
 }

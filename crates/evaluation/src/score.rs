@@ -13,6 +13,7 @@ use crate::chrf::ChrfCounts;
 use crate::meteor::meteor;
 use crate::rouge::{RougeKind, RougeScore, rouge};
 use crate::signature::metric_signature;
+use crate::style::{Style, StyleReference};
 use crate::wordnet::WordNet;
 
 /// What two texts can be compared by.
@@ -26,6 +27,8 @@ pub enum Metric {
     Chrf,
     /// Aligned words, stems and synonyms.
     Meteor,
+    /// Stylometry without a model; rates of function words are measured against all references.
+    Style,
 }
 
 /// Options of the metrics that have some.
@@ -71,6 +74,9 @@ pub struct Scores {
     /// METEOR.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub meteor: Option<Score>,
+    /// Stylometry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub style: Option<Style>,
     /// ROUGE by its kinds' names.
     #[serde(flatten)]
     pub rouge: BTreeMap<String, RougeScore>,
@@ -114,10 +120,20 @@ pub fn score(
     if references.is_empty() {
         return Err(Error::NoPairs);
     }
+    let style = metrics
+        .contains(&Metric::Style)
+        .then(|| StyleReference::of(references.iter().map(String::as_str)));
     let pairs: Vec<Pair> = references
         .par_iter()
         .zip(predictions)
-        .map(|(reference, prediction)| Pair::of(reference, prediction, metrics, options))
+        .map(|(reference, prediction)| {
+            let mut pair = Pair::of(reference, prediction, metrics, options);
+            let whole = (reference.as_str(), prediction.as_str());
+            pair.scores.style = style
+                .as_ref()
+                .map(|style| style.style(whole.0, whole.1, whole));
+            pair
+        })
         .collect();
     Ok(Scored {
         total: CorpusScores {
@@ -136,6 +152,7 @@ impl fmt::Display for Metric {
             Self::Bleu => f.write_str("bleu"),
             Self::Chrf => f.write_str("chrf"),
             Self::Meteor => f.write_str("meteor"),
+            Self::Style => f.write_str("style"),
         }
     }
 }
@@ -148,6 +165,7 @@ impl FromStr for Metric {
             "bleu" => Ok(Self::Bleu),
             "chrf" => Ok(Self::Chrf),
             "meteor" => Ok(Self::Meteor),
+            "style" => Ok(Self::Style),
             _ => text.parse().map(Self::Rouge),
         }
     }
@@ -191,6 +209,8 @@ impl Pair {
                         score: meteor(reference, prediction, options.wordnet),
                     });
                 }
+                // It asks for all references first.
+                Metric::Style => {}
             }
         }
         let values = rouge(reference, prediction, &kinds, options.stemmer);
@@ -241,6 +261,10 @@ fn corpus(pairs: &[Pair], metrics: &[Metric]) -> Scores {
                     .map(|meteor| meteor.score)
                     .sum();
                 scores.meteor = Some(Score { score: sum / n });
+            }
+            Metric::Style => {
+                let styles = pairs.iter().filter_map(|pair| pair.scores.style.as_ref());
+                scores.style = Some(Style::mean(styles));
             }
         }
     }

@@ -31,6 +31,9 @@ pub fn metric_signature(metrics: &[Metric], options: &ScoreOptions<'_>) -> Strin
             Metric::Chrf => format!(
                 "chrf|nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|as:sacrebleu-2.6.0|{VERSION}"
             ),
+            Metric::Style => {
+                format!("style|mean:pairs|delta:120 function words, z over references|{VERSION}")
+            }
             Metric::Meteor => {
                 let matches = match options.wordnet {
                     Some(wordnet) => format!("exact+stem+wordnet({} synsets)", wordnet.len()),

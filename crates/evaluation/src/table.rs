@@ -31,8 +31,15 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// How intervals were drawn.
     pub resampling: Resampling,
+    /// What is drawn again for intervals: `users`, or `documents` where all are one person's.
+    #[serde(default = "users")]
+    pub unit: String,
     /// Version of this software.
     pub version: String,
+}
+
+fn users() -> String {
+    "users".to_owned()
 }
 
 /// One configuration's results.
@@ -135,23 +142,42 @@ impl Table {
             metrics,
             rows,
             resampling,
+            unit: users(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         })
     }
 
-    /// The table as Markdown, signatures below it.
+    /// The table as Markdown, style and copying as a second one, signatures below.
     pub fn markdown(&self) -> String {
-        let mut out = String::from("| |");
-        for metric in &self.metrics {
+        let (style, likeness): (Vec<&String>, Vec<&String>) = self
+            .metrics
+            .iter()
+            .partition(|metric| is_about_style(metric));
+        let mut out = String::new();
+        self.write_markdown(&mut out, &likeness);
+        if !style.is_empty() {
+            out.push_str("\nStyle and copying:\n\n");
+            self.write_markdown(&mut out, &style);
+        }
+        let _ = write!(out, "\n{}\n\n", self.caption());
+        for row in &self.rows {
+            let _ = writeln!(out, "- `{}`: `{}`", row.row, row.signature);
+        }
+        out
+    }
+
+    fn write_markdown(&self, out: &mut String, metrics: &[&String]) {
+        out.push_str("| |");
+        for metric in metrics {
             let _ = write!(out, " {} |", heading(metric));
         }
         out.push_str("\n|---|");
-        out.push_str(&"---|".repeat(self.metrics.len()));
+        out.push_str(&"---|".repeat(metrics.len()));
         out.push('\n');
         for row in &self.rows {
             let _ = write!(out, "| {} |", row.row.replace('|', "\\|"));
-            for metric in &self.metrics {
-                match row.scores.get(metric) {
+            for metric in metrics {
+                match row.scores.get(*metric) {
                     Some(cell) => {
                         let _ = write!(
                             out,
@@ -167,19 +193,20 @@ impl Table {
             }
             out.push('\n');
         }
-        let _ = write!(out, "\n{}\n\n", self.caption());
-        for row in &self.rows {
-            let _ = writeln!(out, "- `{}`: `{}`", row.row, row.signature);
-        }
-        out
     }
 
     /// One sentence on how to read the numbers.
     pub(crate) fn caption(&self) -> String {
         let examples = self.rows.iter().map(|row| row.examples).max().unwrap_or(0);
         let users = self.rows.iter().map(|row| row.users).max().unwrap_or(0);
+        let unit = &self.unit;
+        let of = if *unit == self::users() {
+            format!(" of {users} users")
+        } else {
+            String::new()
+        };
         let mut caption = format!(
-            "{examples} examples of {users} users; ROUGE in percent; in brackets 95 % intervals from {} resamples of users.",
+            "{examples} examples{of}; ROUGE in percent; 95 % intervals from {} resamples of {unit}.",
             self.resampling.resamples
         );
         if let Some(against) = &self.against
@@ -187,12 +214,12 @@ impl Table {
         {
             let _ = write!(
                 caption,
-                " Differences from {against} are not marked: that takes {FEWEST_USERS} users."
+                " Differences from {against} are not marked: that takes {FEWEST_USERS} {unit}."
             );
         } else if let Some(against) = &self.against {
             let _ = write!(
                 caption,
-                " * differs from {against} with p < {SIGNIFICANT} both in the paired t-test over examples and in the paired bootstrap over users."
+                " * differs from {against} with p < {SIGNIFICANT} both in the paired t-test over examples and in the paired bootstrap over {unit}."
             );
         }
         if self.rows.iter().any(|row| row.row == "AuthorPred") {
@@ -207,6 +234,16 @@ impl Table {
 /// Whether smaller values of a metric are better.
 pub fn lower_is_better(metric: &str) -> bool {
     metric.starts_with(BITS_PER_BYTE)
+        || metric.starts_with("copied_")
+        || matches!(
+            metric,
+            "style_delta" | "style_sentence_length" | "style_sentence_spread" | "style_punctuation"
+        )
+}
+
+/// Whether a metric stands in the second table: style and copying.
+pub(crate) fn is_about_style(metric: &str) -> bool {
+    metric.starts_with("style_") || metric.starts_with("copied_")
 }
 
 /// Metrics of any of the predictions, those of whole documents first.
@@ -334,9 +371,12 @@ pub(crate) fn mark(cell: &Cell) -> &'static str {
 
 /// A value as tables print it: ROUGE in percent, BLEU as it is, bits with three digits.
 pub fn shown(metric: &str, value: f64) -> String {
-    if lower_is_better(metric) {
+    if metric.starts_with(BITS_PER_BYTE) || metric == "style_delta" {
         format!("{value:.3}")
-    } else if metric.starts_with("rouge") || metric.starts_with("meteor") {
+    } else if metric.starts_with("rouge")
+        || metric.starts_with("meteor")
+        || matches!(metric, "copied_share" | "style_greeting" | "style_sign_off")
+    {
         format!("{:.2}", value * 100.0)
     } else {
         format!("{value:.2}")
@@ -352,6 +392,15 @@ pub(crate) fn heading(metric: &str) -> String {
         Some(whole) => format!("{}, continuation", heading(whole)),
         None => match metric {
             "bleu" => "BLEU (mean of pairs)".to_owned(),
+            "style_delta" => "Burrows's Delta ↓".to_owned(),
+            "style_sentence_length" => "sentence length ↓".to_owned(),
+            "style_sentence_spread" => "its spread ↓".to_owned(),
+            "style_punctuation" => "punctuation ↓".to_owned(),
+            "style_greeting" => "greeting, %".to_owned(),
+            "style_sign_off" => "closing, %".to_owned(),
+            "style_length_ratio" => "length ratio".to_owned(),
+            "copied_share" => "copied, % ↓".to_owned(),
+            "copied_longest" => "longest copy, words ↓".to_owned(),
             _ => metric.replacen("rouge", "ROUGE-", 1),
         },
     }
@@ -376,6 +425,8 @@ mod tests {
                     )]),
                     nll: Some(200.0 - 100.0 * gain - f64::from(number % 3)),
                     bytes: Some(100),
+                    past_documents: None,
+                    trace: None,
                 });
             }
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use crate::Error;
+use crate::wordnet_lmf;
 
 /// The parts of speech in NLTK's order: file name and the suffixes that inflected forms lose.
 const PARTS: [(&str, &[(&str, &str)]); 4] = [
@@ -60,12 +61,19 @@ pub struct Synset(u32);
 
 impl WordNet {
     /// Reads `index.*`, `data.*` and `*.exc` for nouns, verbs, adjectives and adverbs from a folder,
-    /// such as `/usr/share/wordnet` of Debian's `wordnet-base`.
+    /// such as `/usr/share/wordnet` of Debian's `wordnet-base`, or one file of the Global WordNet
+    /// Association's LMF, such as the Open English WordNet's.
     ///
     /// # Errors
     ///
     /// A file cannot be read or has a line that is not WordNet's.
-    pub fn load(folder: &Path) -> Result<Self, Error> {
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        if path.is_file() {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let file = read(path.parent().unwrap_or(Path::new("")), &name)?;
+            return Self::of_lmf(&file);
+        }
+        let folder = path;
         let mut wordnet = Self {
             parts: Default::default(),
             lemmas: Vec::new(),
@@ -78,6 +86,50 @@ impl WordNet {
             wordnet.parts[part].exceptions = exceptions_of(&read(folder, &format!("{name}.exc"))?);
         }
         Ok(wordnet)
+    }
+
+    fn of_lmf(file: &File) -> Result<Self, Error> {
+        let lexicon = wordnet_lmf::read(&file.text).map_err(|line| file.malformed(line))?;
+        let mut numbers: HashMap<&str, u32> = HashMap::new();
+        let mut members: Vec<Vec<Box<str>>> = Vec::new();
+        let mut parts: [Part; PARTS.len()] = Default::default();
+        for entry in &lexicon.entries {
+            let part = match entry.part {
+                'n' => 0,
+                'v' => 1,
+                'r' => 3,
+                _ => 2,
+            };
+            let part = &mut parts[part];
+            let name = entry.lemma.replace(' ', "_");
+            let lemma: Box<str> = name.to_lowercase().into();
+            for form in &entry.forms {
+                let form = form.replace(' ', "_").to_lowercase();
+                let bases = part.exceptions.entry(form.into()).or_default();
+                bases.push(lemma.clone());
+            }
+            let synsets = part.synsets.entry(lemma).or_default();
+            for id in &entry.synsets {
+                let next = members.len() as u32;
+                let number = *numbers.entry(id).or_insert(next);
+                if number == next {
+                    members.push(Vec::new());
+                }
+                members[number as usize].push(name.as_str().into());
+                synsets.push(Synset(number));
+            }
+        }
+        let mut starts = vec![0];
+        let mut lemmas = Vec::new();
+        for names in members {
+            lemmas.extend(names);
+            starts.push(lemmas.len() as u32);
+        }
+        Ok(Self {
+            parts,
+            lemmas,
+            starts,
+        })
     }
 
     /// The synsets of a word or of the base forms it may be inflected from, nouns first, in
@@ -287,6 +339,35 @@ mod tests {
         assert_eq!(wordnet.synsets("oxen"), wordnet.synsets("ox"));
         assert_eq!(wordnet.synsets("cars"), wordnet.synsets("autos"));
         assert!(wordnet.synonyms("tree").is_empty());
+    }
+
+    #[test]
+    fn lmf_is_looked_up_like_the_database() {
+        let entry = |lemma: &str, forms: &str, synset: &str| {
+            format!(
+                "<LexicalEntry><Lemma writtenForm=\"{lemma}\" partOfSpeech=\"n\"/>{forms}<Sense synset=\"{synset}\"/></LexicalEntry>"
+            )
+        };
+        let text = [
+            "<LexicalResource>".to_owned(),
+            entry("car", "", "1"),
+            entry("Auto", "", "1"),
+            entry("motor car", "", "1"),
+            entry("ox", "<Form writtenForm=\"oxen\"/>", "2"),
+        ]
+        .concat();
+        let wordnet = WordNet::of_lmf(&file("x.xml", &text)).unwrap();
+        assert_eq!(wordnet.len(), 2);
+        assert_eq!(
+            wordnet.synonyms("Cars").into_iter().collect::<Vec<_>>(),
+            ["Auto", "car"]
+        );
+        assert_eq!(wordnet.synsets("oxen"), wordnet.synsets("ox"));
+        let error = WordNet::of_lmf(&file("x.xml", "a\n<b")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 2 of WordNet's `x.xml` is malformed"
+        );
     }
 
     #[test]

@@ -229,6 +229,12 @@ impl Adapter {
         }
     }
 
+    /// Whether a weight of the base is changed by an A and B.
+    pub fn changes(&self, weight: &str) -> bool {
+        let layer = weight.strip_suffix(".weight").unwrap_or(weight);
+        self.parameters.get(&names(layer).1).is_some()
+    }
+
     /// The base's weights with the adapter in them. On a device that tracks gradients they flow to A
     /// and B.
     ///

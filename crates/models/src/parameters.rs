@@ -3,7 +3,11 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor, TensorData};
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 
-use crate::{Error, weights::precision};
+use crate::{
+    Error,
+    host::rounded,
+    weights::{precision, scale_of},
+};
 
 /// A model's weights by their names in the checkpoint, in the order in which they were added.
 #[derive(Debug, Clone, Default)]
@@ -121,8 +125,20 @@ impl Parameters {
     pub fn to_safetensors(&self, precision: Precision) -> Result<Vec<u8>, Error> {
         let mut stored = Vec::with_capacity(self.0.len());
         for (name, parameter) in &self.0 {
-            let (kind, bytes) = precision.store(&parameter.values()?);
-            stored.push((name.clone(), kind, parameter.shape(), bytes));
+            let (values, shape) = (parameter.values()?, parameter.shape());
+            match (precision, shape.as_slice()) {
+                (Precision::Int8, &[rows, columns]) if !name.contains(FEW) => {
+                    let (numbers, scales) = rounded(&values, columns);
+                    let numbers = bytemuck::cast_vec(numbers);
+                    let (kind, scales) = Precision::F32.store(&scales);
+                    stored.push((scale_of(name), kind, vec![rows, 1], scales));
+                    stored.push((name.clone(), Dtype::I8, shape, numbers));
+                }
+                _ => {
+                    let (kind, bytes) = precision.store(&values);
+                    stored.push((name.clone(), kind, shape, bytes));
+                }
+            }
         }
         let failed = |source| Error::Weights {
             file: "model.safetensors".into(),
@@ -138,6 +154,9 @@ impl Parameters {
     }
 }
 
+/// In the names of matrices that are no product's and have few numbers: they stay exact.
+const FEW: &str = "relative_attention_bias";
+
 /// How exactly weights are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Precision {
@@ -147,13 +166,16 @@ pub enum Precision {
     Bf16,
     /// Two bytes a number, eleven bits of mantissa, up to 65,504.
     F16,
+    /// One byte a number of a matrix, and four for each of its rows, in a tensor of its name and
+    /// `_scale`; vectors are exact.
+    Int8,
 }
 
 impl Precision {
     /// Numbers as a safetensors file holds them.
     pub(crate) fn store(self, values: &[f32]) -> (Dtype, Vec<u8>) {
         match self {
-            Self::F32 => (
+            Self::F32 | Self::Int8 => (
                 Dtype::F32,
                 values.iter().flat_map(|v| v.to_le_bytes()).collect(),
             ),
@@ -186,7 +208,7 @@ pub(crate) fn read_floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>,
 pub(crate) fn floats(precision: Precision, bytes: &[u8]) -> Vec<f32> {
     let halves = bytes.as_chunks::<2>().0.iter();
     match precision {
-        Precision::F32 => bytes
+        Precision::F32 | Precision::Int8 => bytes
             .as_chunks::<4>()
             .0
             .iter()

@@ -24,6 +24,7 @@ pub struct Seq2Seq {
     weights: Option<Arc<Weights>>,
     sha256: Arc<OnceLock<String>>,
     device: Device,
+    format: WeightFormat,
 }
 
 /// The network where it runs.
@@ -45,18 +46,18 @@ impl Seq2Seq {
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
     pub fn open(name_or_folder: &str, device: &Device) -> Result<Self, Error> {
-        Self::open_as(name_or_folder, device, WeightFormat::default())
+        Self::open_as(name_or_folder, device, None)
     }
 
     /// Opens `builtin` or a model folder, with its weights kept in this way where they are computed
-    /// with on the CPU.
+    /// with on the CPU; as [`Stored::weight_format`] says where none is named.
     ///
     /// # Errors
     /// As [`Seq2Seq::load`] and [`Seq2Seq::builtin`].
     pub fn open_as(
         name_or_folder: &str,
         device: &Device,
-        weights: WeightFormat,
+        weights: Option<WeightFormat>,
     ) -> Result<Self, Error> {
         Self::of_stored(&Stored::open(name_or_folder)?, device, weights)
     }
@@ -66,7 +67,7 @@ impl Seq2Seq {
     /// # Errors
     /// A missing, damaged or unsuitable file, named.
     pub fn load(folder: &Path, device: &Device) -> Result<Self, Error> {
-        Self::of_stored(&Stored::load(folder)?, device, WeightFormat::default())
+        Self::of_stored(&Stored::load(folder)?, device, None)
     }
 
     /// The model that the binary carries.
@@ -74,19 +75,20 @@ impl Seq2Seq {
     /// # Errors
     /// [`Error::NoBuiltin`] in a build without the feature `builtin`.
     pub fn builtin(device: &Device) -> Result<Self, Error> {
-        Self::of_stored(&Stored::builtin()?, device, WeightFormat::default())
+        Self::of_stored(&Stored::builtin()?, device, None)
     }
 
     /// Builds the model that a folder holds, with its weights kept in this way where they are computed
-    /// with on the CPU.
+    /// with on the CPU; as [`Stored::weight_format`] says where none is named.
     ///
     /// # Errors
     /// What is wrong with its weights or its tokenizer.
     pub fn of_stored(
         stored: &Stored,
         device: &Device,
-        weights: WeightFormat,
+        weights: Option<WeightFormat>,
     ) -> Result<Self, Error> {
+        let weights = weights.unwrap_or_else(|| stored.weight_format());
         let tensors = stored.tensors()?;
         // Both stand between a user and the first word.
         let (tokenizer, network) = rayon::join(
@@ -104,13 +106,18 @@ impl Seq2Seq {
                 }
             },
         );
+        let network = network?;
         Ok(Self {
             config: stored.config.clone(),
-            network: network?,
             tokenizer: tokenizer?,
             name: stored.name.clone(),
             weights: Some(stored.shared_weights()),
             sha256: Arc::default(),
+            format: match network {
+                Network::Host(_) => weights,
+                Network::Device(_) => WeightFormat::F32,
+            },
+            network,
             device: device.clone(),
         })
     }
@@ -145,7 +152,13 @@ impl Seq2Seq {
             name: name.to_owned(),
             weights: None,
             sha256: Arc::default(),
+            format: WeightFormat::F32,
         }
+    }
+
+    /// How its weights are kept where they are computed with.
+    pub fn weight_format(&self) -> WeightFormat {
+        self.format
     }
 
     /// Name and content hash. The weights are read for the hash when it is first asked for.

@@ -8,8 +8,8 @@ use burn::tensor::Device;
 use rayon::prelude::*;
 
 use crate::{
-    Adapter, Config, Error, Parameter, Parameters, Precision, Tokenizer, Weights, folder,
-    t5::layout, tensors::Tensors, tokenizer::TokenizerSource,
+    Adapter, Config, Error, Parameter, Parameters, Precision, Tokenizer, WeightFormat, Weights,
+    folder, t5::layout, tensors::Tensors, tokenizer::TokenizerSource, weights::Numbers,
 };
 
 /// What a model folder holds, read but not yet made into a network: what training starts from.
@@ -106,6 +106,15 @@ impl Stored {
         })
     }
 
+    /// How its weights are kept unless somebody wishes otherwise: in 8 bits where they are stored so.
+    pub fn weight_format(&self) -> WeightFormat {
+        if self.weights.is_scaled(SHARED) {
+            WeightFormat::Int8
+        } else {
+            WeightFormat::F32
+        }
+    }
+
     /// Its weights as they are stored.
     pub fn weights(&self) -> &Weights {
         &self.weights
@@ -194,8 +203,8 @@ impl Stored {
             wanted.stored = stored.unwrap_or_default();
             let missing = stored.is_none().then_some(wanted.name.as_str());
             weights.check(missing.unwrap_or(wanted.stored), &wanted.shape)?;
-            // The least that a number takes.
-            bytes += 2 * wanted.shape.iter().product::<usize>() as u64;
+            // The least that a number takes: a byte of those with a scale.
+            bytes += wanted.shape.iter().product::<usize>() as u64;
         }
         // Tensors of a checkpoint of PyTorch may lie one upon the other.
         if bytes > weights.size().saturating_mul(2) {
@@ -212,7 +221,9 @@ impl Stored {
     fn check_nothing_else(&self, wanted: &[Wanted<'_>], embedding: &[usize]) -> Result<(), Error> {
         let known: HashSet<&str> = wanted.iter().map(|wanted| wanted.stored).collect();
         let has_a_place = |&name: &&str| {
+            let scales = |name: &str| known.contains(name) && self.weights.is_scaled(name);
             known.contains(name)
+                || name.strip_suffix("_scale").is_some_and(scales)
                 || name == UNREAD
                 || name.ends_with("position_ids")
                 || EMBEDDINGS.contains(&name) && self.weights.shape(name) == Some(embedding)
@@ -272,5 +283,10 @@ impl Tensors for StoredTensors<'_> {
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error> {
         let stored = self.names.get(name).copied().unwrap_or(name);
         self.weights.values(stored, shape)
+    }
+
+    fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers, Error> {
+        let stored = self.names.get(name).copied().unwrap_or(name);
+        self.weights.numbers(stored, shape)
     }
 }

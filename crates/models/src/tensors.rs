@@ -1,4 +1,4 @@
-use crate::{Error, Parameter, Parameters};
+use crate::{Error, Parameter, Parameters, weights::Numbers};
 
 /// Weights that are read one tensor at a time, so that no more of them is in memory than is used.
 pub(crate) trait Tensors: Sync {
@@ -11,6 +11,14 @@ pub(crate) trait Tensors: Sync {
     /// [`Error::MissingTensor`], [`Error::Shape`], [`Error::DataType`], [`Error::NotFinite`],
     /// [`Error::Read`], [`Error::Execution`].
     fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, Error>;
+
+    /// The same, where they lie if that can be.
+    ///
+    /// # Errors
+    /// As [`Tensors::read`].
+    fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers, Error> {
+        self.read(name, shape).map(Numbers::Own)
+    }
 }
 
 impl Tensors for Parameters {

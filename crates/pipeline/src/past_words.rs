@@ -20,9 +20,13 @@ pub struct DocumentFrequencies {
 impl DocumentFrequencies {
     /// Counts one more document by its content. Words are the analyzer's, before stemming.
     pub fn add(&mut self, content: &str) {
+        self.add_words(&words(content));
+    }
+
+    fn add_words(&mut self, words: &[String]) {
         self.documents += 1;
-        for word in words(content).into_iter().collect::<HashSet<_>>() {
-            *self.of_word.entry(word).or_default() += 1;
+        for word in words.iter().collect::<HashSet<_>>() {
+            count(&mut self.of_word, word);
         }
     }
 
@@ -51,9 +55,10 @@ pub struct PastWords {
 impl PastWords {
     /// Takes one more past document into account, by its content.
     pub fn add(&mut self, content: &str) {
-        self.frequencies.add(content);
-        for word in words(content) {
-            *self.uses.entry(word).or_default() += 1;
+        let words = words(content);
+        self.frequencies.add_words(&words);
+        for word in &words {
+            count(&mut self.uses, word);
         }
     }
 
@@ -61,18 +66,39 @@ impl PastWords {
     /// under 1.5; the most used first, then the rarest, then by alphabet (paper §4.4). `idf` is a
     /// fixed table when examples are built, and the past's own frequencies otherwise.
     pub fn keywords(&self, idf: &DocumentFrequencies) -> Vec<String> {
-        let mut candidates: Vec<(&str, u32, f64)> = self
+        let mut used: Vec<(u32, &str)> = self
             .uses
             .iter()
-            .filter(|&(word, &uses)| uses > 1 && idf.says_something(word))
-            .map(|(word, &uses)| (word.as_str(), uses, idf.idf(word)))
+            .filter(|&(_, &uses)| uses > 1)
+            .map(|(word, &uses)| (uses, word.as_str()))
             .collect();
-        candidates.sort_by(|a, b| b.1.cmp(&a.1).then(b.2.total_cmp(&a.2)).then(a.0.cmp(b.0)));
-        candidates
-            .into_iter()
-            .take(MOST_KEYWORDS)
-            .map(|(word, ..)| word.to_owned())
-            .collect()
+        used.sort_unstable_by(|a, b| b.cmp(a));
+        let mut found: Vec<String> = Vec::new();
+        // Most of the words are used so seldom that nothing else need be known of them.
+        for as_often in used.chunk_by(|a, b| a.0 == b.0) {
+            let mut rarest: Vec<(f64, &str)> = as_often
+                .iter()
+                .filter(|(_, word)| idf.says_something(word))
+                .map(|&(_, word)| (idf.idf(word), word))
+                .collect();
+            rarest.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+            let left = MOST_KEYWORDS - found.len();
+            found.extend(rarest.iter().take(left).map(|&(_, word)| word.to_owned()));
+            if found.len() == MOST_KEYWORDS {
+                break;
+            }
+        }
+        found
+    }
+}
+
+/// One more of a word; only a new word is copied.
+fn count(counts: &mut HashMap<String, u32>, word: &str) {
+    match counts.get_mut(word) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(word.to_owned(), 1);
+        }
     }
 }
 

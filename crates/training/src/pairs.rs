@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use idiolect_core::Document;
+use idiolect_core::{Before, Document, Ranking, first_characters};
+use idiolect_retrieval::{Bm25, MemoryPast, Query};
 use serde::{Deserialize, Serialize};
 
 use crate::examples::{DataError, Documents, Split, stable_hash, without_copies};
@@ -47,6 +48,9 @@ pub struct PairOptions {
     pub max_per_author: usize,
     /// Draws authors and documents.
     pub seed: u64,
+    /// Of the pairs of two authors, so many in a hundred are hard: the other document is the one
+    /// most like the first among those of the other authors at hand, by BM25.
+    pub hard_percent: u8,
 }
 
 impl Default for PairOptions {
@@ -54,6 +58,7 @@ impl Default for PairOptions {
         Self {
             max_per_author: 50,
             seed: 0,
+            hard_percent: 0,
         }
     }
 }
@@ -97,8 +102,11 @@ pub fn build_pairs(
         let full = held.len() >= AUTHORS_AT_ONCE && drawn.len() - i > AUTHORS_AT_ONCE;
         if full || i + 1 == drawn.len() {
             if held.len() > 1 {
+                let topics = (options.hard_percent > 0)
+                    .then(|| Topics::of(&held))
+                    .transpose()?;
                 for (place, author) in held.iter().enumerate() {
-                    author_pairs(author, place, &held, &draw, options, each)?;
+                    author_pairs(author, place, &held, topics.as_ref(), &draw, options, each)?;
                 }
             }
             held.clear();
@@ -118,6 +126,7 @@ fn author_pairs(
     author: &Author<'_>,
     place: usize,
     held: &[Author<'_>],
+    topics: Option<&Topics>,
     draw: &Draw,
     options: &PairOptions,
     each: &mut dyn FnMut(&Pair) -> std::io::Result<()>,
@@ -130,6 +139,13 @@ fn author_pairs(
         let (label, other, j) = if turn % 2 == 0 {
             let j = draw.below(count - 1, "same", author.name, i);
             (SameAuthor::True, author, j + usize::from(j >= i))
+        } else if let Some((other, j)) = topics
+            .filter(|_| draw.below(100, "hard", author.name, i) < usize::from(options.hard_percent))
+            .map(|topics| topics.nearest(place, &author.documents[i]))
+            .transpose()?
+            .flatten()
+        {
+            (SameAuthor::False, &held[other], j)
         } else {
             let at = draw.below(held.len() - 1, "other", author.name, i);
             let other = &held[at + usize::from(at >= place)];
@@ -145,6 +161,67 @@ fn author_pairs(
         .map_err(DataError::Write)?;
     }
     Ok(())
+}
+
+/// The documents of the authors at hand, to be searched for what is about the same.
+struct Topics {
+    past: MemoryPast,
+}
+
+/// Stands for all authors at hand.
+const EVERYBODY: &str = "everybody";
+
+/// So many characters of a document say what it is about.
+const TOPIC_CHARACTERS: usize = 1000;
+
+/// So many documents are looked at for one of another author.
+const ALIKE: usize = 100;
+
+impl Topics {
+    fn of(held: &[Author<'_>]) -> Result<Self, DataError> {
+        let mut documents = Vec::new();
+        for (place, author) in held.iter().enumerate() {
+            for (i, document) in author.documents.iter().enumerate() {
+                documents.push(Document {
+                    id: format!("{place} {i}"),
+                    author: EVERYBODY.to_owned(),
+                    date: None,
+                    n: None,
+                    ..document.clone()
+                });
+            }
+        }
+        let past = MemoryPast::new(EVERYBODY, &documents, &Before::Now, None)?;
+        Ok(Self { past })
+    }
+
+    /// The author and the document most like this one among those of others; `None` where none
+    /// shares a word with it.
+    fn nearest(
+        &self,
+        place: usize,
+        document: &Document,
+    ) -> Result<Option<(usize, usize)>, DataError> {
+        let content = document.content();
+        let query = Query {
+            text: first_characters(&content, TOPIC_CHARACTERS),
+            vector: None,
+        };
+        let bm25 = Bm25::default();
+        let mut nearest = None;
+        self.past
+            .find(&query, Ranking::DocBm25, &bm25, ALIKE, &mut |one| {
+                let place_of = |part: Option<&str>| part.and_then(|part| part.parse().ok());
+                let mut parts = one.document.split(' ');
+                if let (None, Some(author), Some(i)) =
+                    (nearest, place_of(parts.next()), place_of(parts.next()))
+                    && author != place
+                {
+                    nearest = Some((author, i));
+                }
+            })?;
+        Ok(nearest)
+    }
 }
 
 /// Numbers that depend on nothing but the seed and what they are for.
@@ -230,6 +307,38 @@ mod tests {
             .filter(|pair| pair.label == SameAuthor::True)
             .count();
         assert_eq!(same, 16);
+    }
+
+    #[test]
+    fn hard_pairs_are_about_the_same() {
+        let text = |author: &str, i: usize| {
+            // Everybody writes once about each topic.
+            let topic = ["weirs", "ovens", "chess", "boats"][i % 4];
+            Document::new(author, "", &format!("{author} number {i} on {topic}"))
+        };
+        let authors: Vec<String> = ["ana", "bert", "cleo"].map(str::to_owned).into();
+        let options = PairOptions {
+            hard_percent: 100,
+            ..PairOptions::default()
+        };
+        let mut false_ones = 0;
+        build_pairs(
+            &authors,
+            &BTreeMap::new(),
+            &mut |author| Ok((0..4).map(|i| text(author, i)).collect()),
+            &options,
+            &mut |pair| {
+                let topic = |text: &str| text.rsplit(' ').next().unwrap_or_default().to_owned();
+                if pair.label == SameAuthor::False {
+                    assert_ne!(pair.authors[0], pair.authors[1]);
+                    assert_eq!(topic(&pair.first), topic(&pair.second));
+                    false_ones += 1;
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(false_ones, 6);
     }
 
     #[test]

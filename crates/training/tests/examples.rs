@@ -173,6 +173,7 @@ fn one_example_in_full() {
             "author",
             "document",
             "date",
+            "past_documents",
             "immediate_context",
             "entries",
             "past_passages",

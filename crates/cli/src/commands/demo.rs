@@ -127,6 +127,14 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     })
 }
 
+/// The documents of the bundled authors, each in their order.
+pub(super) fn samples() -> anyhow::Result<Vec<Vec<Document>>> {
+    Author::value_variants()
+        .iter()
+        .map(|author| documents(&author.sample()))
+        .collect()
+}
+
 fn documents(sample: &Sample) -> anyhow::Result<Vec<Document>> {
     let mut documents = Vec::new();
     read_from(

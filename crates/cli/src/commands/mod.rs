@@ -13,6 +13,7 @@ mod export;
 mod import;
 mod man;
 mod models;
+mod prove;
 mod purge;
 mod rebuild;
 mod score;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Train(train::Arguments),
     /// Measure a model and its controls on held-out documents
     Eval(eval::Arguments),
+    /// Prove it on your own writing: is your past worth anything?
+    Prove(prove::Arguments),
     /// Score predictions against references
     Score(score::Arguments),
     /// Turn texts into vectors
@@ -100,6 +103,7 @@ pub(crate) fn run(command: Command, context: &mut Context) -> anyhow::Result<Sta
         Command::Data(arguments) => data::run(&arguments, context),
         Command::Train(arguments) => train::run(&arguments, context),
         Command::Eval(arguments) => eval::run(&arguments, context),
+        Command::Prove(arguments) => prove::run(&arguments, context),
         Command::Score(arguments) => score::run(&arguments, context),
         Command::Embed(arguments) => embed::run(&arguments, context),
         Command::Models(arguments) => models::run(&arguments, context),

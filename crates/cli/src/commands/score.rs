@@ -1,10 +1,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use idiolect_evaluation::{CorpusScores, Metric, ScoreOptions, Scored, score};
+use idiolect_evaluation::{
+    CorpusScores, Error, Metric, ScoreOptions, Scored, Verdict, score, verification,
+};
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Status;
+use crate::commands::eval::verification_line;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files;
@@ -16,18 +20,29 @@ use crate::printer::{DIM, Printer, counted};
 #[command(after_long_help = "\
 Examples:
   idiolect score --reference true.txt --prediction written.txt
-  idiolect score --reference a.jsonl --prediction b.jsonl --field text --metrics rouge1,bleu --json")]
+  idiolect score --reference a.jsonl --prediction b.jsonl --field text --metrics rouge1,bleu --json
+  idiolect score --reference true.txt --prediction written.txt --metrics style
+  idiolect score --verdicts answers.jsonl      # lines of {\"truth\": true, \"score\": 0.8}")]
 pub(crate) struct Arguments {
     /// True texts, one a line (JSON strings if every line is one)
-    #[arg(long, value_name = "FILE")]
-    reference: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE",
+        required_unless_present = "verdicts",
+        requires = "prediction"
+    )]
+    reference: Option<PathBuf>,
     /// Written texts, in the same order
-    #[arg(long, value_name = "FILE")]
-    prediction: PathBuf,
+    #[arg(long, value_name = "FILE", requires = "reference")]
+    prediction: Option<PathBuf>,
+    /// Instead: answers to "by the same author?", JSON Lines with `truth` and a `score` from 0 to 1,
+    /// 0.5 being no answer: AUC, c@1, F0.5u, F1, Brier
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["reference", "metrics", "stemmer", "per_example", "field"])]
+    verdicts: Option<PathBuf>,
     /// Both files are JSON Lines, and the text is in this field
     #[arg(long, value_name = "NAME")]
     field: Option<String>,
-    /// Which metrics: rouge1 to rouge9, rougeL, rougeLsum, bleu, chrf, meteor
+    /// Which metrics: rouge1 to rouge9, rougeL, rougeLsum, bleu, chrf, meteor, style
     #[arg(
         long,
         value_name = "NAMES",
@@ -46,9 +61,22 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
+    let (reference, prediction) = match arguments {
+        Arguments {
+            verdicts: Some(path),
+            ..
+        } => return verified(path, context),
+        Arguments {
+            reference: Some(reference),
+            prediction: Some(prediction),
+            ..
+        } => (reference, prediction),
+        // clap asks for one or the other.
+        _ => return Ok(Status::Nothing),
+    };
     let field = arguments.field.as_deref();
-    let references = texts(&arguments.reference, field)?;
-    let predictions = texts(&arguments.prediction, field)?;
+    let references = texts(reference, field)?;
+    let predictions = texts(prediction, field)?;
     let wordnet = if arguments.metrics.contains(&Metric::Meteor) {
         arguments.wordnet.load()?
     } else {
@@ -65,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     };
     let Scored { total, pairs } = score(&references, &predictions, &arguments.metrics, &options)?;
     if let Some(path) = &arguments.per_example {
-        for read in [&arguments.reference, &arguments.prediction] {
+        for read in [reference, prediction] {
             if same_file(path, read) {
                 let shown = path.display();
                 return Err(Failure::new(
@@ -82,6 +110,40 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         context.printer.object(&total)?;
     } else {
         print(&mut context.printer, &total)?;
+    }
+    Ok(Status::Done)
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    truth: bool,
+    score: f64,
+}
+
+fn verified(path: &Path, context: &mut Context) -> anyhow::Result<Status> {
+    let mut verdicts = Vec::new();
+    files::json_lines(path, |line, answer: Answer| {
+        let Answer { truth, score } = answer;
+        if !(0.0..=1.0).contains(&score) {
+            let shown = path.display();
+            return Err(Failure::new(
+                "invalid_score",
+                format!("line {line} of `{shown}` has a score that is not from 0 to 1"),
+            )
+            .hint("1 means surely the same author, 0 surely another, 0.5 no answer")
+            .into());
+        }
+        verdicts.push(Verdict { truth, score });
+        Ok(())
+    })?;
+    let Some(found) = verification(&verdicts) else {
+        return Err(Error::NoPairs.into());
+    };
+    if context.printer.json() {
+        context.printer.object(&found)?;
+    } else {
+        context.printer.line(verification_line("answers", &found))?;
+        context.printer.line(counted(verdicts.len(), "pair"))?;
     }
     Ok(Status::Done)
 }
@@ -135,6 +197,11 @@ fn print(printer: &mut Printer, total: &CorpusScores) -> anyhow::Result<()> {
     }
     if let Some(meteor) = &scores.meteor {
         printer.line(format_args!("{:<10} {:.4}", "meteor", meteor.score))?;
+    }
+    if let Some(style) = &scores.style {
+        for (name, value) in style.values() {
+            printer.line(format_args!("{name:<16} {value:.4}"))?;
+        }
     }
     printer.line(counted(*n, "pair"))?;
     printer.line(format_args!("{DIM}{signature}{DIM:#}"))?;

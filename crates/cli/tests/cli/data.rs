@@ -41,14 +41,40 @@ fn examples_see_only_what_was_earlier() {
     assert_eq!(authors.len(), 12, "an author is in one split only");
     let manifest: Value =
         serde_json::from_slice(&fs::read(home.path().join("data/manifest.json")).unwrap()).unwrap();
-    assert_eq!(manifest["format"], 1);
+    assert_eq!(manifest["format"], 2);
     assert_eq!(manifest["similar_words"], "identical stems");
     snapshot!(home.run(&["data", "stats", "data"]), @"
     exit: 0
     --- stdout
-    train: 36 examples of 6 authors; on average 474 characters to write, after 4.3 past passages of 1941 characters, summary of 0 characters, 0.3 key words
-    validation: 18 examples of 3 authors; on average 475 characters to write, after 4.3 past passages of 1945 characters, summary of 0 characters, 0.3 key words
-    test: 18 examples of 3 authors; on average 473 characters to write, after 4.3 past passages of 1937 characters, summary of 0 characters, 0.3 key words
+    train: 36 examples of 6 authors; on average 474 characters to write after 4.5 past documents, 4.3 past passages of 1941 characters, summary of 0 characters, 0.3 key words, 100 % of them in the continuation
+    validation: 18 examples of 3 authors; on average 475 characters to write after 4.5 past documents, 4.3 past passages of 1945 characters, summary of 0 characters, 0.3 key words, 100 % of them in the continuation
+    test: 18 examples of 3 authors; on average 473 characters to write after 4.5 past documents, 4.3 past passages of 1937 characters, summary of 0 characters, 0.3 key words, 100 % of them in the continuation
+    ");
+}
+
+#[test]
+fn what_was_built_is_described_as_a_page_too() {
+    let home = many();
+    home.stdout(&["data", "build", "--out", "data", "--wordnet", "none"]);
+    let stats = home.json(&["data", "stats", "data", "--html", "stats.html", "--json"]);
+    let train = &stats["train"];
+    assert!(train["past_documents"].as_f64().unwrap() >= 2.0);
+    let found = train["keyword_label_found"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&found), "{found}");
+    let page = fs::read_to_string(home.path().join("stats.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && !page.contains("http"));
+    assert_eq!(page.matches("<figure>").count(), 3 * 9);
+
+    let manifest = home.path().join("data/manifest.json");
+    let older = fs::read_to_string(&manifest)
+        .unwrap()
+        .replace("\"format\": 2", "\"format\": 1");
+    fs::write(&manifest, older).unwrap();
+    snapshot!(home.run(&["data", "stats", "data"]), @"
+    exit: 2
+    --- stderr
+    error: `data` holds training data of another version
+    hint: `idiolect data build` makes them anew
     ");
 }
 
@@ -99,6 +125,28 @@ fn pairs_are_half_true_and_leave_out_held_back_authors() {
         assert!(authors.iter().all(|author| !held.contains(author)));
         assert_eq!(pair["label"], (authors[0] == authors[1]).to_string());
     }
+    home.stdout(&["data", "pairs", "--out", "hard", "--hard-negatives", "100"]);
+    let hard = examples(&home, "hard/pairs.jsonl.zst");
+    assert!(hard.iter().any(|pair| pair["label"] == "false"));
+    let measured = home.json(&[
+        "eval",
+        "pairs",
+        "hard/pairs.jsonl.zst",
+        "--limit",
+        "6",
+        "--json",
+    ]);
+    assert_eq!(measured["pairs"], 6);
+    for judge in ["model", "character_ngrams"] {
+        let brier = measured[judge]["brier"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&brier), "{judge}: {brier}");
+    }
+    assert!(
+        measured["signature"]
+            .as_str()
+            .unwrap()
+            .contains("|limit:6|seed:0|weights:builtin ")
+    );
 }
 
 #[cfg(unix)]

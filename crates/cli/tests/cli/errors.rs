@@ -63,7 +63,7 @@ fn wrong_usage() {
     exit: 2
     --- stderr
     error: unrecognized subcommand 'pruge'
-    hint: usage: idiolect [OPTIONS] <COMMAND>
+    hint: did you mean `prove`?
     ");
     snapshot!(home.run(&["search"]), @"
     exit: 2

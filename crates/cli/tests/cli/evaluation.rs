@@ -49,6 +49,46 @@ fn scores_are_those_of_the_reference_packages() {
 }
 
 #[test]
+fn style_and_verdicts_have_their_measures() {
+    let home = Home::new();
+    home.file(
+        "true.txt",
+        "\"Hi Ana,\\nI am here. Are you?\\nBest,\\nJo\"\n\"It is so, and so it was.\"\n",
+    );
+    home.file(
+        "written.txt",
+        "\"Hi Ana,\\nNo.\\nCheers,\\nJo\"\n\"It is so, and so it was.\"\n",
+    );
+    snapshot!(home.run(&["score", "--reference", "true.txt", "--prediction", "written.txt", "--metrics", "style"]), @"
+    exit: 0
+    --- stdout
+    delta            0.3536
+    greeting         1.0000
+    length_ratio     0.7778
+    punctuation      18.8889
+    sentence_length  0.2750
+    sentence_spread  0.1577
+    sign_off         0.0000
+    2 pairs
+    style|mean:pairs|delta:120 function words, z over references|idiolect:[VERSION]
+    ");
+    home.file("answers.jsonl", "{\"truth\":true,\"score\":0.9}\n{\"truth\":false,\"score\":0.4}\n{\"truth\":true,\"score\":0.5}\n");
+    snapshot!(home.run(&["score", "--verdicts", "answers.jsonl"]), @"
+    exit: 0
+    --- stdout
+    answers            AUC 1.0000  c@1 0.8889  F0.5u 0.8333  F1 1.0000  Brier 0.8600  accuracy 0.6667
+    3 pairs
+    ");
+    home.file("wrong.jsonl", "{\"truth\":true,\"score\":7}\n");
+    snapshot!(home.run(&["score", "--verdicts", "wrong.jsonl"]), @"
+    exit: 2
+    --- stderr
+    error: line 1 of `wrong.jsonl` has a score that is not from 0 to 1
+    hint: 1 means surely the same author, 0 surely another, 0.5 no answer
+    ");
+}
+
+#[test]
 fn texts_may_be_json_strings_or_fields() {
     let home = Home::new();
     home.file("a.txt", "\"one\\ntwo\"\n\"three\"\n");
@@ -95,7 +135,7 @@ fn texts_may_be_json_strings_or_fields() {
     snapshot!(home.run(&["score", "--reference", "a.txt", "--prediction", "a.txt", "--metrics", "rouge"]), @"
     exit: 2
     --- stderr
-    error: invalid value 'rouge' for '--metrics <NAMES>': `rouge` is not a metric: use rouge1 to rouge9, rougeL, rougeLsum, bleu, chrf or meteor
+    error: invalid value 'rouge' for '--metrics <NAMES>': `rouge` is not a metric: use rouge1 to rouge9, rougeL, rougeLsum, bleu, chrf, meteor or style
     hint: the command's `--help` says what it takes
     ");
     snapshot!(home.run(&["score", "--reference", "b.jsonl", "--prediction", "b.txt", "--field", "text"]), @"
@@ -147,8 +187,8 @@ fn a_run_measures_the_same_examples_in_every_row() {
         "--out",
         "run",
     ];
-    let table = home.stdout(&eval);
-    assert!(table.starts_with("| | BLEU"), "{table}");
+    let printed = home.stdout(&eval);
+    assert!(printed.starts_with("| | BLEU"), "{printed}");
     let read = |file: &str| fs::read_to_string(home.path().join("run").join(file)).unwrap();
     let predictions: Vec<Value> = read("predictions.jsonl")
         .lines()
@@ -197,7 +237,32 @@ fn a_run_measures_the_same_examples_in_every_row() {
     let signature = |row: usize| table["rows"][row]["signature"].as_str().unwrap();
     assert!(signature(5).starts_with("past:doc-bm25|summary:ctx|keywords:ctx|split:test|limit:4|"));
     assert!(signature(2).starts_with("past:none|summary:none|keywords:none|split:test|limit:4|"));
-    assert!(read("report.html").starts_with("<!doctype html>"));
+    let report = read("report.html");
+    assert!(report.starts_with("<!doctype html>") && report.contains("Examples side by side"));
+    let trace = &of("AuthorPred")[0]["trace"];
+    assert!(
+        trace["prompt"]
+            .as_str()
+            .unwrap()
+            .contains("past passages: ")
+    );
+    assert!(!trace["entries"].as_array().unwrap().is_empty());
+    assert_eq!(trace["text"], of("AuthorPred")[0]["prediction"]);
+    assert!(of("CopyStart")[0]["trace"].is_null());
+    assert_eq!(of("PasteBest")[0]["scores"]["copied_share"], 1.0);
+    assert!(of("ImmedCtx")[0]["scores"]["style_length_ratio"].is_number());
+    assert!(of("ImmedCtx")[0]["past_documents"].as_u64().unwrap() >= 2);
+    assert!(!home.path().join("run/predictions.partial.jsonl").exists());
+
+    // An interrupted run: some predictions are there, the last line was cut.
+    let whole = read("predictions.jsonl");
+    let cut = &whole[..whole.len() * 2 / 3];
+    home.file("run/predictions.partial.jsonl", cut);
+    fs::remove_file(home.path().join("run/predictions.jsonl")).unwrap();
+    let again = home.command(&eval).output().unwrap();
+    assert!(String::from_utf8_lossy(&again.stderr).contains("going on with a run"));
+    assert_eq!(String::from_utf8_lossy(&again.stdout), printed);
+    assert_eq!(read("predictions.jsonl").lines().count(), 9 * 4);
 
     let compared = home.json(&["eval", "compare", "run", "run", "--json"]);
     assert_eq!(
@@ -237,7 +302,7 @@ fn likelihoods_alone_come_without_text_or_folder() {
     exit: 2
     --- stderr
     error: there is no row `UserID`
-    hint: the rows are CopyStart, PasteBest, ImmedCtx, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt, SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, WrongAuthor, RandomPast; `paper` means all
+    hint: the rows are CopyStart, PasteBest, ImmedCtx, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt, SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, WrongAuthor, RandomPast, OracleSum, OracleSyn; `paper` means all but the last two
     ");
     snapshot!(home.run(&["eval", "--rows", "CopyStart", "--against", "SumCtx"]), @"
     exit: 2

@@ -22,6 +22,7 @@ fn the_commands_are_listed() {
       data         Make training data from an archive
       train        Train a model
       eval         Measure a model and its controls on held-out documents
+      prove        Prove it on your own writing: is your past worth anything?
       score        Score predictions against references
       embed        Turn texts into vectors
       models       Models: list, show, add, remove, generate, merge, forward
@@ -55,9 +56,9 @@ fn the_commands_are_listed() {
                                      IDIOLECT_THREADS=]
           --device <NAME>            Where to compute: `cpu`, or `cuda` or `wgpu` in a build that has it
                                      [env: IDIOLECT_DEVICE=] [default: cpu]
-          --weights <KIND>           How weights are kept on the CPU: exactly, in 16 bits, or in 8 [env:
-                                     IDIOLECT_WEIGHTS=] [default: f32] [possible values: f32, bf16,
-                                     int8]
+          --weights <KIND>           How weights are kept on the CPU: exactly, in 16 bits, or in 8
+                                     [default: in 8 where they are stored so, else exactly] [env:
+                                     IDIOLECT_WEIGHTS=] [possible values: f32, bf16, int8]
           --seed <N>                 Seed of everything random [env: IDIOLECT_SEED=] [default: 0]
     ");
     snapshot!(home.run(&["--version"]), @"
@@ -79,7 +80,7 @@ fn every_command_has_help_with_examples() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
-    assert_eq!(commands.len(), 20);
+    assert_eq!(commands.len(), 21);
     for command in commands {
         let help = home.stdout(&[command, "--help"]);
         let wanted = if command == "config" {

@@ -16,6 +16,7 @@ mod housekeeping;
 mod import;
 mod kill;
 mod models;
+mod prove;
 mod runs;
 mod search;
 mod support;

@@ -112,6 +112,15 @@ impl Int8 {
     }
 }
 
+/// Rows in 8 bits, one below the other, and the scale of each: what [`Matrix`](super::Matrix) makes of
+/// them, so that keeping them so changes nothing when it is asked to round.
+pub(crate) fn rounded(values: &[f32], columns: usize) -> (Vec<i8>, Vec<f32>) {
+    let vectors = Vectors::new(values, columns);
+    let rows = vectors.bytes.chunks_exact(vectors.width);
+    let numbers = rows.flat_map(|row| row[..columns].iter().map(|byte| (byte ^ 0x80) as i8));
+    (numbers.collect(), vectors.scales)
+}
+
 fn padded(columns: usize) -> usize {
     columns.next_multiple_of(QUAD)
 }

@@ -11,7 +11,7 @@ use super::{
     int8::{Int8, PANEL, Vectors},
     simd::{dot, dot_half, halves, with_simd},
 };
-use crate::WeightFormat;
+use crate::{WeightFormat, weights::Numbers};
 
 /// A weight `[rows, columns]` laid out for products with vectors.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,7 +23,8 @@ pub(crate) struct Matrix {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Stored {
-    F32(Vec<f32>),
+    /// Blocks of as many rows each, one below the other.
+    F32(Vec<Numbers>),
     /// Each number holds two bf16 of its row: the one at its own place in the lower bits, the one
     /// half a row later in the upper.
     Bf16(Vec<u32>),
@@ -42,16 +43,30 @@ impl Matrix {
         let rows = values.len() / columns;
         let stored = match weights {
             WeightFormat::Int8 => Stored::Int8(Int8::new(&values, columns)),
-            _ if !columns.is_multiple_of(2) => Stored::F32(values),
-            WeightFormat::Bf16 => Stored::Bf16(halves(&values, columns)),
-            WeightFormat::F32 => {
-                const LOWER: u32 = 0xffff;
-                if values.iter().all(|value| value.to_bits() & LOWER == 0) {
-                    Stored::Bf16(halves(&values, columns))
-                } else {
-                    Stored::F32(values)
-                }
+            WeightFormat::Bf16 if columns.is_multiple_of(2) => {
+                Stored::Bf16(halves(&values, columns))
             }
+            _ => return Self::exact(vec![values.into()], columns),
+        };
+        Self {
+            rows,
+            columns,
+            stored,
+        }
+    }
+
+    /// Blocks of as many rows of `columns` numbers each, one below the other, as they are.
+    pub(crate) fn exact(blocks: Vec<Numbers>, columns: usize) -> Self {
+        const LOWER: u32 = 0xffff;
+        let short = |value: &f32| value.to_bits() & LOWER == 0;
+        let rows = blocks.iter().map(|block| block.len()).sum::<usize>() / columns;
+        let halved =
+            columns.is_multiple_of(2) && blocks.iter().all(|block| block.iter().all(short));
+        let stored = if halved {
+            let blocks = blocks.iter().flat_map(|block| halves(block, columns));
+            Stored::Bf16(blocks.collect())
+        } else {
+            Stored::F32(blocks)
         };
         Self {
             rows,
@@ -63,7 +78,10 @@ impl Matrix {
     /// Appends row `i` to `to`.
     pub(crate) fn copy_row(&self, i: usize, to: &mut Vec<f32>) {
         match &self.stored {
-            Stored::F32(values) => to.extend(&values[i * self.columns..(i + 1) * self.columns]),
+            Stored::F32(blocks) => {
+                let each = self.rows / blocks.len();
+                to.extend(&blocks[i / each][i % each * self.columns..][..self.columns]);
+            }
             Stored::Bf16(values) => {
                 let half = self.columns / 2;
                 let row = &values[i * half..(i + 1) * half];
@@ -79,13 +97,13 @@ impl Matrix {
         let vectors = x.len() / self.columns;
         match &self.stored {
             Stored::Int8(values) => self.times_int8(values, x, vectors),
-            Stored::F32(values) if vectors >= MANY => self.times_many(values, x, vectors),
+            Stored::F32(blocks) if vectors >= MANY => self.times_many(blocks, x, vectors),
             Stored::Bf16(_) if vectors >= MANY => {
                 let mut whole = Vec::with_capacity(self.rows * self.columns);
                 for i in 0..self.rows {
                     self.copy_row(i, &mut whole);
                 }
-                self.times_many(&whole, x, vectors)
+                self.times_many(&[whole.into()], x, vectors)
             }
             _ => self.in_parts(vectors, 1, |first, width, out| {
                 self.few(first, width, x, out);
@@ -93,15 +111,18 @@ impl Matrix {
         }
     }
 
-    fn times_many(&self, values: &[f32], x: &[f32], vectors: usize) -> Vec<f32> {
+    fn times_many(&self, blocks: &[Numbers], x: &[f32], vectors: usize) -> Vec<f32> {
         let mut out = vec![0.0; vectors * self.rows];
-        times_transposed(
-            Rows::new(x, vectors, self.columns),
-            Rows::new(values, self.rows, self.columns),
-            &mut out,
-            self.rows,
-            true,
-        );
+        let each = self.rows / blocks.len();
+        for (i, block) in blocks.iter().enumerate() {
+            times_transposed(
+                Rows::new(x, vectors, self.columns),
+                Rows::new(block, each, self.columns),
+                &mut out[i * each..],
+                self.rows,
+                true,
+            );
+        }
         out
     }
 
@@ -175,13 +196,22 @@ impl Matrix {
     fn few(&self, first: usize, width: usize, x: &[f32], out: &mut [f32]) {
         let columns = self.columns;
         match &self.stored {
-            Stored::F32(values) => with_simd(Few {
-                weights: &values[first * columns..],
-                x,
-                columns,
-                out,
-                width,
-            }),
+            Stored::F32(blocks) => {
+                let each = self.rows / blocks.len();
+                let mut done = 0;
+                while done < width {
+                    let (block, row) = ((first + done) / each, (first + done) % each);
+                    let count = (width - done).min(each - row);
+                    with_simd(Few {
+                        weights: &blocks[block][row * columns..][..count * columns],
+                        x,
+                        columns,
+                        out: &mut out[done..],
+                        stride: width,
+                    });
+                    done += count;
+                }
+            }
             Stored::Bf16(values) if x.len() == columns => with_simd(OneHalf {
                 weights: &values[first * columns / 2..],
                 x,
@@ -204,7 +234,7 @@ impl Matrix {
                         x,
                         columns,
                         out: &mut part[..vectors * rows],
-                        width: rows,
+                        stride: rows,
                     });
                     for (out, part) in out.chunks_exact_mut(width).zip(part.chunks_exact(rows)) {
                         out[begin..begin + rows].copy_from_slice(part);
@@ -215,13 +245,14 @@ impl Matrix {
     }
 }
 
-/// Rows times few vectors: `out` has a row of `width` products a vector.
+/// Rows times few vectors: the products of a vector lie side by side, `stride` behind those of the
+/// vector before.
 struct Few<'a> {
     weights: &'a [f32],
     x: &'a [f32],
     columns: usize,
     out: &'a mut [f32],
-    width: usize,
+    stride: usize,
 }
 
 impl WithSimd for Few<'_> {
@@ -237,14 +268,15 @@ impl WithSimd for Few<'_> {
             x,
             columns,
             out,
-            width,
+            stride,
         } = self;
+        let width = weights.len() / columns;
         let row = |i: usize| &weights[i * columns..(i + 1) * columns];
         for first in (0..width).step_by(ROWS) {
             let end = width.min(first + ROWS);
             let groups = x
                 .chunks(VECTORS * columns)
-                .zip(out.chunks_mut(VECTORS * width));
+                .zip(out.chunks_mut(VECTORS * stride));
             for (x, out) in groups {
                 let mut i = first;
                 if x.len() == VECTORS * columns {
@@ -253,19 +285,19 @@ impl WithSimd for Few<'_> {
                     while S::REGISTER_COUNT >= 32 && i + 4 <= end {
                         let found = tile(simd, [0, 1, 2, 3].map(|r| row(i + r)), x);
                         for (r, found) in found.into_iter().enumerate() {
-                            (0..VECTORS).for_each(|v| out[v * width + i + r] = found[v]);
+                            (0..VECTORS).for_each(|v| out[v * stride + i + r] = found[v]);
                         }
                         i += 4;
                     }
                     while i + 2 <= end {
                         let found = tile(simd, [0, 1].map(|r| row(i + r)), x);
                         for (r, found) in found.into_iter().enumerate() {
-                            (0..VECTORS).for_each(|v| out[v * width + i + r] = found[v]);
+                            (0..VECTORS).for_each(|v| out[v * stride + i + r] = found[v]);
                         }
                         i += 2;
                     }
                 }
-                for (x, out) in x.chunks_exact(columns).zip(out.chunks_exact_mut(width)) {
+                for (x, out) in x.chunks_exact(columns).zip(out.chunks_mut(stride)) {
                     for (i, out) in (i..end).zip(&mut out[i..end]) {
                         *out = dot(simd, row(i), x);
                     }

@@ -57,23 +57,25 @@ impl Activation {
     /// Applies it to the first half of each row of twice `width`, and multiplies with the second.
     pub(crate) fn gated(self, x: &[f32], width: usize) -> Vec<f32> {
         let mut made = vec![0.0; x.len() / 2];
-        let part = |(x, made): (&[f32], &mut [f32])| {
-            with_simd(Gate {
-                activation: self,
-                x,
-                width,
-                made,
-            });
-        };
         if made.len() <= SHARE {
-            part((x, &mut made));
+            self.gated_into(x, width, &mut made);
         } else {
             let share = (SHARE / width).max(1) * width;
             x.par_chunks(2 * share)
                 .zip(made.par_chunks_mut(share))
-                .for_each(part);
+                .for_each(|(x, made)| self.gated_into(x, width, made));
         }
         made
+    }
+
+    /// [`Activation::gated`] by this thread, into numbers that are there.
+    pub(crate) fn gated_into(self, x: &[f32], width: usize, made: &mut [f32]) {
+        with_simd(Gate {
+            activation: self,
+            x,
+            width,
+            made,
+        });
     }
 }
 
@@ -130,7 +132,7 @@ impl WithSimd for Activate<'_> {
 
 /// x · Φ(x), Φ by Abramowitz & Stegun 7.1.26.
 #[inline(always)]
-fn gelu(x: f32) -> f32 {
+pub(super) fn gelu(x: f32) -> f32 {
     const FACTORS: [f32; 5] = [
         1.061_405_4,
         -1.453_152,
@@ -152,7 +154,7 @@ fn gelu(x: f32) -> f32 {
 
 /// ½x(1 + tanh y) = x·σ(2y).
 #[inline(always)]
-fn gelu_tanh(x: f32) -> f32 {
+pub(super) fn gelu_tanh(x: f32) -> f32 {
     const TWICE: f32 = 1.595_769;
     x / (1.0 + exp(-TWICE * x * (1.0 + 0.044_715 * x * x)))
 }
@@ -244,9 +246,15 @@ impl WithSimd for LogTotal<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> f32 {
-        let peak = greatest(self.0, |score| score);
-        peak + sum(self.0, |score| exp(score - peak)).ln()
+        log_sum(self.0)
     }
+}
+
+/// [`log_total`], as a part of code for wide vectors.
+#[inline(always)]
+pub(super) fn log_sum(scores: &[f32]) -> f32 {
+    let peak = greatest(scores, |score| score);
+    peak + sum(scores, |score| exp(score - peak)).ln()
 }
 
 /// Index of the largest number, the first of several; `None` where all are minus infinity.
@@ -272,13 +280,18 @@ impl WithSimd for Greatest<'_> {
 /// The root-mean-square norm of each row, times the weight.
 pub(crate) fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     let mut normed = vec![0.0; x.len()];
+    rms_norm_into(x, weight, epsilon, &mut normed);
+    normed
+}
+
+/// [`rms_norm`] into numbers that are there.
+pub(crate) fn rms_norm_into(x: &[f32], weight: &[f32], epsilon: f32, normed: &mut [f32]) {
     with_simd(RmsNorm {
         x,
         weight,
         epsilon,
-        normed: &mut normed,
+        normed,
     });
-    normed
 }
 
 struct RmsNorm<'a> {

@@ -17,6 +17,7 @@ use crate::{
     },
     seq2seq::ON_HOST,
     tensors::Tensors,
+    weights::Numbers,
 };
 
 /// A T5 on the CPU.
@@ -113,14 +114,14 @@ impl HostT5 {
             weights,
         };
         let shape = [config.vocab_size, config.d_model];
-        let shared = make.values("shared.weight", &shape)?;
+        let shared = make.numbers("shared.weight", &shape)?;
         let head = if tensors.has("lm_head.weight") {
             // Some checkpoints hold a tied head as well.
-            Some(make.values("lm_head.weight", &shape)?).filter(|head| *head != shared)
+            Some(make.numbers("lm_head.weight", &shape)?).filter(|head| *head != shared)
         } else {
             None
         };
-        let matrix = |values| Matrix::new(values, config.d_model, weights);
+        let matrix = |numbers| make.stored(vec![numbers], config.d_model);
         let shared = matrix(shared);
         let (embedding, head) = match head {
             Some(head) => (Some(shared), matrix(head)),
@@ -522,17 +523,36 @@ impl<T: Tensors> Maker<'_, T> {
     }
 
     /// Weights of one shape `[out, in]`, one below the other.
-    fn matrix(&self, names: &[String], [rows, columns]: [usize; 2]) -> Result<Matrix, Error> {
+    fn matrix(&self, names: &[String], shape: [usize; 2]) -> Result<Matrix, Error> {
+        let blocks = names
+            .iter()
+            .map(|name| self.numbers(&format!("{name}.weight"), &shape))
+            .collect::<Result<_, _>>()?;
+        Ok(self.stored(blocks, shape[1]))
+    }
+
+    /// Exact numbers stay where they lie; those that are rounded are read for it, so that no more
+    /// of the file is in memory than is used.
+    fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers, Error> {
+        if self.weights == WeightFormat::F32 {
+            self.tensors.numbers(name, shape)
+        } else {
+            self.values(name, shape).map(Numbers::Own)
+        }
+    }
+
+    fn stored(&self, blocks: Vec<Numbers>, columns: usize) -> Matrix {
+        if self.weights == WeightFormat::F32 {
+            return Matrix::exact(blocks, columns);
+        }
         let mut values = Vec::new();
-        for name in names {
-            let more = self.values(&format!("{name}.weight"), &[rows, columns])?;
-            if values.is_empty() {
-                values = more;
-            } else {
-                values.extend(more);
+        for block in blocks {
+            match block {
+                Numbers::Own(block) if values.is_empty() => values = block,
+                block => values.extend_from_slice(&block),
             }
         }
-        Ok(Matrix::new(values, columns, self.weights))
+        Matrix::new(values, columns, self.weights)
     }
 
     fn stack<L: Send>(

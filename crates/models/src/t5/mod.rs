@@ -10,6 +10,7 @@ mod host;
 mod init;
 mod layers;
 mod layout;
+mod learning;
 mod loss;
 mod position;
 
@@ -22,6 +23,7 @@ pub(crate) use host::{HostCache, HostT5};
 pub use init::random_parameters;
 use layers::{Attention, FeedForwardLayer, Norm, Training, dropout, linear};
 pub(crate) use layout::layout;
+pub use learning::{Learner, Lesson, WeightGradients};
 pub use loss::Targets;
 use position::PositionBiases;
 pub(crate) use position::bidirectional_bucket;

@@ -3,6 +3,7 @@
 //! code of a pickle is ever run: it is read as data, and only tensors are taken from it.
 
 mod index;
+mod numbers;
 mod pytorch;
 mod safetensors;
 
@@ -19,9 +20,10 @@ use crate::{
     parameters::{check_finite, floats},
     seq2seq::hex,
 };
+pub(crate) use numbers::Numbers;
 use pytorch::Pytorch;
 use safetensors::Safetensors;
-pub(crate) use safetensors::precision;
+pub(crate) use safetensors::{precision, scale_of};
 
 /// Every tensor of a model folder.
 #[derive(Debug)]
@@ -151,6 +153,13 @@ impl Weights {
         Ok(found)
     }
 
+    /// Whether a tensor is kept in 8-bit numbers with a scale a row, in a tensor of the same name and
+    /// `_scale`.
+    pub(crate) fn is_scaled(&self, name: &str) -> bool {
+        let file = self.places.get(name).map(|&place| &self.files[place]);
+        matches!(file, Some(File { content: Content::Safetensors(content), .. }) if content.is_scaled(name))
+    }
+
     /// All files that they lie in, and the index where there is one.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         let index = self.index.as_deref();
@@ -228,6 +237,26 @@ impl Weights {
         let values = values.map_err(|error| self.error(name, error))?;
         check_finite(name, &values).map_err(|error| self.error(name, error))?;
         Ok(values)
+    }
+
+    /// [`Weights::values`] where they lie, if the file holds them as the processor does.
+    ///
+    /// # Errors
+    /// As [`Weights::values`].
+    pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers, Error> {
+        let Some(Content::Safetensors(content)) = self
+            .places
+            .get(name)
+            .map(|&place| &self.files[place].content)
+        else {
+            return self.values(name, shape).map(Numbers::Own);
+        };
+        self.check(name, shape)?;
+        let numbers = content.numbers(name).and_then(|numbers| {
+            check_finite(name, &numbers)?;
+            Ok(numbers)
+        });
+        numbers.map_err(|error| self.error(name, error))
     }
 
     /// A hash of all bytes of its files, in hexadecimal digits.

@@ -1,10 +1,18 @@
-use std::{borrow::Cow, path::Path};
+use std::{
+    borrow::Cow,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use fs_err::File;
+use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensorError, tensor::Metadata};
 use sha2::{Digest, Sha256};
 
-use super::StoredTensor;
+use super::{
+    StoredTensor,
+    numbers::{Mapped, Numbers, map},
+};
 use crate::{Error, Precision, parameters::floats};
 
 /// A safetensors file whose header has been read and checked against the file's length. Of a file on
@@ -12,6 +20,8 @@ use crate::{Error, Precision, parameters::floats};
 #[derive(Debug)]
 pub(super) struct Safetensors {
     bytes: Bytes,
+    /// The file in the address space, from when it is first wanted there; `None` where that fails.
+    mapped: OnceLock<Option<Arc<Mmap>>>,
     length: u64,
     /// Where the header ends.
     start: u64,
@@ -70,6 +80,7 @@ impl Safetensors {
         }
         Ok(Self {
             bytes,
+            mapped: OnceLock::new(),
             length,
             start,
             metadata,
@@ -122,6 +133,9 @@ impl Safetensors {
     /// The numbers of a tensor, whatever they are.
     pub(super) fn values(&self, name: &str) -> Result<Vec<f32>, Error> {
         let (kind, at, length) = self.place(name)?;
+        if self.is_scaled(name) {
+            return self.scaled(name);
+        }
         let precision = precision(name, kind)?;
         if precision == Precision::F32 {
             // Straight into place: a great model has a great many of these.
@@ -133,6 +147,53 @@ impl Safetensors {
             return Ok(values);
         }
         Ok(floats(precision, &self.tensor(name)?.bytes))
+    }
+
+    /// Whether a tensor is kept in 8-bit numbers, beside which lies a scale for each of its rows.
+    pub(super) fn is_scaled(&self, name: &str) -> bool {
+        let kind = |name: &str| self.metadata.info(name).map(|info| info.dtype);
+        kind(name) == Some(Dtype::I8) && kind(&scale_of(name)) == Some(Dtype::F32)
+    }
+
+    /// Each 8-bit number times its row's scale.
+    fn scaled(&self, name: &str) -> Result<Vec<f32>, Error> {
+        let scales = self.values(&scale_of(name))?;
+        let (_, at, length) = self.place(name)?;
+        let rows = self.shape(name).and_then(|shape| shape.first()).copied();
+        let found = self.shape(&scale_of(name)).unwrap_or_default();
+        let fits = found.first().copied() == rows && rows == Some(scales.len());
+        if !fits || !length.is_multiple_of(scales.len().max(1)) {
+            return Err(Error::Shape {
+                name: scale_of(name),
+                found: found.to_vec(),
+                expected: vec![rows.unwrap_or_default(), 1],
+            });
+        }
+        let mut bytes = vec![0; length];
+        self.bytes.read(at, &mut bytes)?;
+        let each = bytes.chunks_exact((length / scales.len().max(1)).max(1));
+        Ok(each
+            .zip(scales)
+            .flat_map(|(row, scale)| {
+                row.iter()
+                    .map(move |&byte| f32::from(byte.cast_signed()) * scale)
+            })
+            .collect())
+    }
+
+    /// The numbers of a tensor, whatever they are, where they lie if that can be.
+    pub(super) fn numbers(&self, name: &str) -> Result<Numbers, Error> {
+        let (kind, at, length) = self.place(name)?;
+        if let (Bytes::File(file), Dtype::F32) = (&self.bytes, kind) {
+            let mapped = self
+                .mapped
+                .get_or_init(|| map(file.file()).ok().map(Arc::new));
+            let place = |file| Mapped::new(file, at as usize, length);
+            if let Some(numbers) = mapped.as_ref().and_then(place) {
+                return Ok(Numbers::Mapped(numbers));
+            }
+        }
+        self.values(name).map(Numbers::Own)
     }
 
     /// What the numbers of a tensor are, where they begin in the file, and how many bytes they have.
@@ -178,6 +239,11 @@ fn read_at(file: &File, mut at: u64, mut to: &mut [u8]) -> std::io::Result<()> {
         at += read as u64;
     }
     Ok(())
+}
+
+/// Where the scales of a tensor of 8-bit numbers are.
+pub(crate) fn scale_of(name: &str) -> String {
+    format!("{name}_scale")
 }
 
 /// The kinds of numbers that are read.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use crate::common::{T5_FOLDERS, cpu, folder, golden, id_rows, model};
 use idiolect_models::{
-    Config, Error, Parameter, Parameters, Precision, Seq2Seq, StaticEncoder, T5,
-    folder::read_config, save, t5::random_parameters,
+    Config, Error, Parameter, Parameters, Precision, Seq2Seq, StaticEncoder, Stored, T5,
+    WeightFormat, folder::read_config, save, t5::random_parameters,
 };
 use tempfile::TempDir;
 
@@ -93,6 +93,71 @@ fn what_is_saved_in_half_is_rounded() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_saved_in_8_bits_is_what_rounding_makes() {
+    for name in T5_FOLDERS {
+        let golden = golden(name);
+        let (inputs, labels) = (id_rows(&golden["input_ids"]), id_rows(&golden["labels"]));
+        let exact = Stored::load(&folder(name)).unwrap();
+        assert_eq!(exact.weight_format(), WeightFormat::F32);
+        let rounded = Seq2Seq::of_stored(&exact, &cpu(), Some(WeightFormat::Int8)).unwrap();
+        let temporary = tempfile::tempdir().unwrap();
+        let found = exact.parameters(&cpu()).unwrap();
+        save(
+            temporary.path(),
+            &exact.config,
+            &found,
+            Precision::Int8,
+            None,
+        )
+        .unwrap();
+        let again = Seq2Seq::load(temporary.path(), &cpu()).unwrap();
+        assert_eq!(again.weight_format(), WeightFormat::Int8);
+        let rows = rounded.log_probs(&inputs, &labels).unwrap();
+        for (row, again) in rows.iter().zip(again.log_probs(&inputs, &labels).unwrap()) {
+            for (one, other) in row.iter().zip(again) {
+                assert!((one - other).abs() < 1e-4, "{name}: {one} {other}");
+            }
+        }
+        // Whoever wants to compute exactly with what was rounded can.
+        let whole = Stored::load(temporary.path()).unwrap();
+        for (name, after) in &whole.parameters(&cpu()).unwrap().0 {
+            let before = found.get(name).unwrap().values().unwrap();
+            let most = before
+                .iter()
+                .fold(0.0_f32, |most, value| most.max(value.abs()));
+            for (before, after) in before.iter().zip(after.values().unwrap()) {
+                assert!((before - after).abs() <= most / 253.0, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_in_8_bits_need_a_scale_for_each_row() {
+    let temporary = tempfile::tempdir().unwrap();
+    let made = random_parameters(&tiny(), 3, &cpu());
+    save(temporary.path(), &tiny(), &made, Precision::Int8, None).unwrap();
+    let path = temporary.path().join("model.safetensors");
+    let whole = fs_err::read(&path).unwrap();
+    let renamed = |from: &str, to: &str| {
+        let header = u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+        let json = std::str::from_utf8(&whole[8..8 + header]).unwrap();
+        assert!(json.contains(from), "{json}");
+        let json = json.replace(from, to);
+        let mut bytes = (json.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(json.as_bytes());
+        bytes.extend(&whole[8 + header..]);
+        fs_err::write(&path, bytes).unwrap();
+        refused(temporary.path()).to_string()
+    };
+    let place = "decoder.block.0.layer.0.SelfAttention.k.weight";
+    let found = renamed(&format!("\"{place}_scale\""), &format!("\"{place}_skale\""));
+    assert!(found.contains(place), "{found}");
+    let found = renamed("\"shape\":[8,1]", "\"shape\":[4,2]");
+    assert!(found.contains("_scale"), "{found}");
 }
 
 #[test]

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use idiolect_models::{
-    Adapter, Error, LoraOptions, Parameter, Parameters, Seq2Seq, Stored, WeightFormat,
-    folder::read_config, t5,
+    Adapter, Error, LoraOptions, Parameter, Parameters, Seq2Seq, Stored, folder::read_config, t5,
 };
 
 use crate::common::{cpu, floats, folder, id_rows, json, near};
@@ -30,16 +29,10 @@ fn merged_adapters_give_the_logits_of_peft() {
     for name in ["plain", "patterns"] {
         let golden = json(&format!("lora/{name}/golden.json"));
         let stored = Stored::load(&folder(BASE)).unwrap();
-        let plain = last_logits(
-            &Seq2Seq::of_stored(&stored, &cpu(), WeightFormat::default()).unwrap(),
-            &golden,
-        );
+        let plain = last_logits(&Seq2Seq::of_stored(&stored, &cpu(), None).unwrap(), &golden);
         let merged = stored.with_adapter(&folder("lora").join(name)).unwrap();
         assert_eq!(merged.name, format!("{BASE}+{name}"));
-        let found = last_logits(
-            &Seq2Seq::of_stored(&merged, &cpu(), WeightFormat::default()).unwrap(),
-            &golden,
-        );
+        let found = last_logits(&Seq2Seq::of_stored(&merged, &cpu(), None).unwrap(), &golden);
         let expected = floats(&golden["logits"]);
         near(&found, &expected, 1e-5, name);
         let moved = plain

@@ -1,14 +1,16 @@
 use std::collections::HashMap;
 
 use idiolect_core::{Before, Document, Encoder, ImmediateContext, Ranked, Ranking};
-use idiolect_pipeline::{PastPassages, PastWords, past_passages};
+use idiolect_pipeline::{PAST_CHARACTERS, PastPassages, PastWords, past_passages};
 use idiolect_retrieval::{Earlier, MemoryPast, Past, Query, Walk, diverse};
 use rayon::prelude::*;
 
 use super::order::InOrder;
 use super::survey::{load, targets};
 use super::{BuildOptions, DataError, Documents, Example, Half, Split, Survey, stable_hash};
-use crate::labels::{Alike, Embedded, candidates, embed_snippets, keyword_label, summary_label};
+use crate::labels::{
+    Alike, Embedded, KeywordLabels, Lexicon, candidates, embed_snippets, summary_label,
+};
 
 /// So many authors are held in memory at a time, and worked on side by side.
 const AUTHORS_AT_ONCE: usize = 32;
@@ -31,17 +33,64 @@ pub fn build_examples(
     options: &BuildOptions,
     each: &mut dyn FnMut(Split, &Example) -> std::io::Result<()>,
 ) -> Result<(), DataError> {
+    let from = Resume::default();
+    build_examples_from(
+        survey,
+        documents,
+        alike,
+        encoder,
+        options,
+        from,
+        &mut |built| match built {
+            Built::Example(split, example) => each(split, example),
+            Built::Authors(_) => Ok(()),
+        },
+    )
+}
+
+/// How many authors of the survey are done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// In the order of their names.
+    pub authors: usize,
+}
+
+/// What building hands on.
+#[derive(Debug, Clone, Copy)]
+pub enum Built<'a> {
+    /// The next example.
+    Example(Split, &'a Example),
+    /// All examples of so many authors were handed on: building may go on from here another time.
+    Authors(usize),
+}
+
+/// [`build_examples`] that goes on where an earlier run ended, and says where it may be ended. What
+/// it hands on from there is what one run would have.
+///
+/// # Errors
+/// As [`build_examples`].
+pub fn build_examples_from(
+    survey: &Survey,
+    documents: Documents<'_>,
+    alike: &Alike,
+    encoder: Option<&dyn Encoder>,
+    options: &BuildOptions,
+    from: Resume,
+    each: &mut dyn FnMut(Built<'_>) -> std::io::Result<()>,
+) -> Result<(), DataError> {
     if options.ranking.is_dense() && encoder.is_none() {
         return Err(DataError::NoEncoder(options.ranking.name()));
     }
     let authors: Vec<(&String, Split)> = survey.splits.iter().map(|(a, &s)| (a, s)).collect();
+    let lexicon = Lexicon::new(&survey.vocabulary, &survey.idf, alike);
+    let mut done = from.authors.min(authors.len());
     let maker = Maker {
         survey,
-        alike,
+        lexicon: &lexicon,
         encoder,
         options,
     };
-    for chunk in authors.chunks(AUTHORS_AT_ONCE) {
+    for chunk in authors[done..].chunks(AUTHORS_AT_ONCE) {
         let loaded: Vec<(&String, Split, InOrder)> = chunk
             .iter()
             .map(|&(author, split)| Ok((author, split, load(author, documents)?)))
@@ -52,9 +101,11 @@ pub fn build_examples(
             .collect::<Result<_, DataError>>()?;
         for (split, examples) in &made {
             for example in examples {
-                each(*split, example).map_err(DataError::Write)?;
+                each(Built::Example(*split, example)).map_err(DataError::Write)?;
             }
         }
+        done += chunk.len();
+        each(Built::Authors(done)).map_err(DataError::Write)?;
     }
     Ok(())
 }
@@ -62,7 +113,7 @@ pub fn build_examples(
 /// All that the examples of one author are made with.
 struct Maker<'a> {
     survey: &'a Survey,
-    alike: &'a Alike,
+    lexicon: &'a Lexicon,
     encoder: Option<&'a dyn Encoder>,
     options: &'a BuildOptions,
 }
@@ -79,6 +130,7 @@ impl Maker<'_> {
             }
         }
         let mut words = PastWords::default();
+        let mut labels = KeywordLabels::new(self.lexicon);
         let mut counted = 0;
         let mut examples = Vec::new();
         for target in drawn {
@@ -94,7 +146,9 @@ impl Maker<'_> {
                 embedded: &snippets,
                 target,
             };
-            examples.push(self.example(author, document, &ranked, keywords_ind, &snippets));
+            let mut example = example(author, document, &ranked, &snippets, &mut labels);
+            example.keywords_ind = keywords_ind;
+            examples.push(example);
         }
         Ok(examples)
     }
@@ -111,37 +165,6 @@ impl Maker<'_> {
             drawn.sort_unstable();
         }
         drawn
-    }
-
-    fn example(
-        &self,
-        author: &str,
-        document: &Document,
-        ranked: &[Ranked],
-        keywords_ind: Vec<String>,
-        snippets: &Snippets<'_>,
-    ) -> Example {
-        let target = document.content().into_owned();
-        let context = ImmediateContext::of(&target);
-        let mut kept = past_passages(ranked);
-        let summary = summary_label(snippets.of_target(), &snippets.shown(ranked, &kept));
-        let keyword_label = keyword_label(&target, &kept.text, &self.survey.idf, self.alike);
-        kept.entries.retain(|entry| entry.kept);
-        Example {
-            id: format!("{author}/{}", document.id),
-            author: author.to_owned(),
-            document: document.id.clone(),
-            date: document.date,
-            immediate_context: context.as_str().to_owned(),
-            entries: kept.entries,
-            past_passages: kept.text,
-            summary_label: summary.text,
-            summary_label_snippets: summary.snippets,
-            keyword_label,
-            keywords_ind,
-            target,
-            half: Half::of(author),
-        }
     }
 
     /// All that an author's documents are ranked with.
@@ -190,11 +213,20 @@ impl Maker<'_> {
     ) -> Result<Vec<Ranked>, DataError> {
         let ranked = match rankings {
             Rankings::None => Vec::new(),
-            Rankings::Walked(found) => found[target]
-                .iter()
-                .zip(1..)
-                .map(|(earlier, rank)| earlier.ranked(rank, &order.documents))
-                .collect(),
+            Rankings::Walked(found) => {
+                let mut ranked = Vec::new();
+                let mut characters = 0;
+                for (earlier, rank) in found[target].iter().zip(1..) {
+                    // What comes behind is not looked at, unless some of these fall out.
+                    if characters > PAST_CHARACTERS && !self.options.diverse {
+                        break;
+                    }
+                    let one = earlier.ranked(rank, &order.documents);
+                    characters += one.text.trim().chars().count();
+                    ranked.push(one);
+                }
+                ranked
+            }
             Rankings::Asked(all) => {
                 let past = all.at(&Before::Document(document.id.clone()))?;
                 self.ask(&ImmediateContext::of(&document.content()), &past)?
@@ -219,6 +251,38 @@ impl Maker<'_> {
             vector: vector.as_deref(),
         };
         Ok(past.rank(&query, options.ranking, &options.bm25, options.ranked)?)
+    }
+}
+
+/// One example, but for its SynCtxInd.
+fn example(
+    author: &str,
+    document: &Document,
+    ranked: &[Ranked],
+    snippets: &Snippets<'_>,
+    labels: &mut KeywordLabels<'_>,
+) -> Example {
+    let target = document.content().into_owned();
+    let context = ImmediateContext::of(&target);
+    let mut kept = past_passages(ranked);
+    let summary = summary_label(snippets.of_target(), &snippets.shown(ranked, &kept));
+    let keyword_label = labels.label(&target, &kept.text);
+    kept.entries.retain(|entry| entry.kept);
+    Example {
+        id: format!("{author}/{}", document.id),
+        author: author.to_owned(),
+        document: document.id.clone(),
+        date: document.date,
+        past_documents: snippets.past.len(),
+        immediate_context: context.as_str().to_owned(),
+        entries: kept.entries,
+        past_passages: kept.text,
+        summary_label: summary.text,
+        summary_label_snippets: summary.snippets,
+        keyword_label,
+        keywords_ind: Vec::new(),
+        target,
+        half: Half::of(author),
     }
 }
 
@@ -249,7 +313,8 @@ impl Snippets<'_> {
     /// The snippets that lie wholly or partly in the past passages, in the order of the ranking.
     fn shown(&self, ranked: &[Ranked], kept: &PastPassages) -> Vec<&Embedded> {
         let mut found = Vec::new();
-        for (entry, shown) in ranked.iter().zip(&kept.shown) {
+        let shown = ranked.iter().zip(&kept.shown);
+        for (entry, shown) in shown.filter(|(_, shown)| !shown.is_empty()) {
             let place = self
                 .past
                 .iter()

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use build::build_examples;
+pub use build::{Built, Resume, build_examples, build_examples_from};
 pub use error::{DataError, SourceError};
 pub use survey::{Survey, survey};
 
@@ -33,6 +33,8 @@ pub struct Example {
     pub document: String,
     /// When the target was written.
     pub date: Option<Timestamp>,
+    /// How many documents its author had written before it.
+    pub past_documents: usize,
     /// x_t: the first 150 characters of the target's content.
     pub immediate_context: String,
     /// The ranked passages that stand in `past_passages`, wholly or in part, best first.

@@ -1,10 +1,15 @@
-//! Gradients of one batch, by several threads where that is quicker.
+//! Gradients of one batch: on the CPU by threads that share its rows, elsewhere by the tensor library.
+
+use std::cmp::Reverse;
 
 use burn::tensor::{Device, Tensor};
-use idiolect_models::{Adapter, Batch, Config, Parameter, Parameters, T5, Targets};
-use rayon::{ThreadPool, ThreadPoolBuilder};
+use idiolect_models::{
+    Adapter, Batch, Config, Parameter, Parameters, T5, Targets,
+    t5::{Learner, Lesson},
+};
+use rayon::{ThreadPool, ThreadPoolBuilder, prelude::*};
 
-use super::{Features, TrainError, optimizer::Gradients};
+use super::{Features, TrainError, mixture::mix, optimizer::Gradients};
 
 /// How the weights that are trained make a network.
 #[derive(Debug, Clone, Copy)]
@@ -36,21 +41,34 @@ impl Network<'_> {
     }
 }
 
-/// Each computes the gradients of its share of a batch's rows. On a CPU half of a step is passes
-/// over tensors by a single thread, so that two threads with half of the rows each need far less
-/// time than two that compute one product after the other together.
-pub(super) struct Workers(Vec<ThreadPool>);
+/// What computes gradients.
+pub(super) enum Engine {
+    /// The tensor library, on any device.
+    Tensors,
+    /// Threads of the CPU, each with its share of a batch's rows: there is then no product that several
+    /// threads must share. Each has gradients of its own, which are added in the end.
+    Host(Vec<ThreadPool>),
+}
 
-impl Workers {
-    /// As many as can have a row each; one where the device is not the CPU, and where there is
-    /// dropout, since all threads draw from one random state.
-    pub(super) fn new(device: &Device, rows: usize, dropout: f64) -> Result<Self, TrainError> {
+/// What the gradients of a batch are divided by, and what decides about its dropout.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// Target tokens of all batches of the step.
+    pub(super) tokens: usize,
+    /// Share of activations dropped.
+    pub(super) dropout: f64,
+    /// Of the batch.
+    pub(super) seed: u64,
+}
+
+impl Engine {
+    /// For a device; on the CPU as many threads as can have a row each.
+    pub(super) fn new(device: &Device, rows: usize) -> Result<Self, TrainError> {
+        if *device != Device::flex() {
+            return Ok(Self::Tensors);
+        }
         let threads = rayon::current_num_threads();
-        let workers = if *device == Device::flex() && dropout == 0.0 {
-            threads.min(rows).max(1)
-        } else {
-            1
-        };
+        let workers = threads.min(rows).max(1);
         let pool = || {
             ThreadPoolBuilder::new()
                 .num_threads(threads.div_ceil(workers))
@@ -59,55 +77,160 @@ impl Workers {
         (0..workers)
             .map(|_| pool())
             .collect::<Result<_, _>>()
-            .map(Self)
+            .map(Self::Host)
             .map_err(|error| TrainError::Execution(error.to_string()))
     }
 
-    /// Loss of a batch and its gradients, both divided by `tokens`. The sum is taken in the order of
-    /// the rows, so it does not depend on who is done first.
+    /// Loss of a batch and its gradients, both divided by the step's tokens. `device` is where the
+    /// tensor library records what it computes.
     pub(super) fn compute(
         &self,
         network: Network<'_>,
         parameters: &Parameters,
         rows: &[Features],
-        tokens: usize,
-        dropout: f64,
+        step: Step,
         device: &Device,
     ) -> Result<(f64, Gradients), TrainError> {
-        let config = network.config;
-        let of_share = |rows: &[Features]| -> Result<(f64, Gradients), TrainError> {
-            let leaves = tracked(parameters, device, true);
-            let model = network.learning(&leaves, device)?;
-            let input: Vec<&[u32]> = rows.iter().map(|row| row.input.as_slice()).collect();
-            let target: Vec<&[u32]> = rows.iter().map(|row| row.target.as_slice()).collect();
-            let input = Batch::new(&input, config, device)?;
-            let target = Targets::new(&target, config, device)?;
-            let loss = model
-                .nll(&input, &target, dropout)
-                .sum()
-                .div_scalar(tokens as f64);
-            let mut gradients = Gradients::new();
-            collect(&leaves, &loss, &mut gradients);
-            Ok((scalar(&loss)?, gradients))
-        };
-        let mut shares = rows.chunks(rows.len().div_ceil(self.0.len()).max(1));
-        let (first, others) = (shares.next().unwrap_or_default(), shares);
-        let of_share = &of_share;
-        std::thread::scope(|scope| {
-            let others: Vec<_> = others
-                .zip(&self.0[1..])
-                .map(|(rows, pool)| scope.spawn(move || pool.install(|| of_share(rows))))
-                .collect();
-            let (mut loss, mut gradients) = self.0[0].install(|| of_share(first))?;
-            for other in others {
-                let lost = |_| TrainError::Execution("a thread ended early".to_owned());
-                let (part, more) = other.join().map_err(lost)??;
-                loss += part;
-                add(&mut gradients, more);
-            }
-            Ok((loss, gradients))
-        })
+        match self {
+            Self::Tensors => by_tensors(network, parameters, rows, step, device),
+            Self::Host(pools) => by_threads(pools, network, parameters, rows, step, device),
+        }
     }
+}
+
+fn by_tensors(
+    network: Network<'_>,
+    parameters: &Parameters,
+    rows: &[Features],
+    step: Step,
+    device: &Device,
+) -> Result<(f64, Gradients), TrainError> {
+    let leaves = tracked(parameters, device, true);
+    let model = network.learning(&leaves, device)?;
+    let input: Vec<&[u32]> = rows.iter().map(|row| row.input.as_slice()).collect();
+    let target: Vec<&[u32]> = rows.iter().map(|row| row.target.as_slice()).collect();
+    let input = Batch::new(&input, network.config, device)?;
+    let target = Targets::new(&target, network.config, device)?;
+    let loss = model
+        .nll(&input, &target, step.dropout)
+        .sum()
+        .div_scalar(step.tokens as f64);
+    let mut gradients = Gradients::new();
+    collect(&leaves, &loss, &mut gradients);
+    Ok((scalar(&loss)?, gradients))
+}
+
+/// The sums are taken in an order that depends on the rows and the number of threads alone.
+fn by_threads(
+    pools: &[ThreadPool],
+    network: Network<'_>,
+    parameters: &Parameters,
+    rows: &[Features],
+    step: Step,
+    device: &Device,
+) -> Result<(f64, Gradients), TrainError> {
+    let weights = network.weights(parameters)?;
+    let learner = Learner::new(network.config, &weights, step.dropout)?;
+    let learner = &learner;
+    let of_share = |lessons: Vec<Lesson<'_>>| {
+        let mut gradients = learner.no_gradients();
+        let loss = learner.learn(&lessons, 1.0 / step.tokens as f64, &mut gradients)?;
+        Ok::<_, TrainError>((loss, gradients))
+    };
+    let of_share = &of_share;
+    let mut shares = shares(rows, pools.len(), step.seed).into_iter();
+    let first = shares.next().unwrap_or_default();
+    let (loss, sums) = std::thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .zip(&pools[1..])
+            .map(|(lessons, pool)| scope.spawn(move || pool.install(|| of_share(lessons))))
+            .collect();
+        let (mut loss, mut sums) = pools[0].install(|| of_share(first))?;
+        for other in others {
+            let lost = |_| TrainError::Execution("a thread ended early".to_owned());
+            let (part, more) = other.join().map_err(lost)??;
+            loss += part;
+            sums.par_iter_mut().zip(more).for_each(|(sum, more)| {
+                sum.iter_mut()
+                    .zip(more)
+                    .for_each(|(sum, more)| *sum += more);
+            });
+        }
+        Ok::<_, TrainError>((loss, sums))
+    })?;
+    let plain = Device::flex();
+    let gradients: Gradients = weights
+        .0
+        .iter()
+        .zip(sums)
+        .map(|((name, parameter), sums)| {
+            let gradient = Parameter::new(sums, &parameter.shape(), &plain);
+            (name.clone(), gradient)
+        })
+        .collect();
+    match network.adapter {
+        None => Ok((loss, gradients)),
+        Some((base, adapter)) => Ok((
+            loss,
+            of_adapter(base, adapter, parameters, &gradients, device)?,
+        )),
+    }
+}
+
+/// Rows in as many shares of like size as there are threads, the largest rows dealt out first.
+fn shares(rows: &[Features], threads: usize, seed: u64) -> Vec<Vec<Lesson<'_>>> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    let size = |i: usize| rows[i].input.len() + 2 * rows[i].target.len();
+    order.sort_by_key(|&i| Reverse(size(i)));
+    let mut shares = vec![(0, Vec::new()); threads];
+    for i in order {
+        let Some((taken, share)) = shares.iter_mut().min_by_key(|(taken, _)| *taken) else {
+            break;
+        };
+        *taken += size(i);
+        share.push(Lesson {
+            input: &rows[i].input,
+            target: &rows[i].target,
+            seed: mix(seed, i as u64, 0),
+        });
+    }
+    shares.into_iter().map(|(_, share)| share).collect()
+}
+
+/// The gradients of an adapter's parts, given those of the weights that they change.
+fn of_adapter(
+    base: &Parameters,
+    adapter: &Adapter,
+    parameters: &Parameters,
+    gradients: &Gradients,
+    device: &Device,
+) -> Result<Gradients, TrainError> {
+    let leaves = tracked(parameters, device, true);
+    let base = tracked(base, device, false);
+    let applied = adapter.with(leaves.clone()).applied(&base)?;
+    // A sum whose derivative by each weight is that weight's gradient.
+    let mut total: Option<Tensor<1>> = None;
+    for (name, parameter) in &applied.0 {
+        let (Parameter::Matrix(weight), Some(Parameter::Matrix(gradient))) =
+            (parameter, gradients.get(name))
+        else {
+            continue;
+        };
+        if adapter.changes(name) {
+            let gradient = Parameters(vec![(name.clone(), Parameter::Matrix(gradient.clone()))]);
+            let gradient = tracked(&gradient, device, false).matrix(name, weight.dims())?;
+            let part = (weight.clone() * gradient).sum();
+            total = Some(match total {
+                None => part,
+                Some(total) => total + part,
+            });
+        }
+    }
+    let mut found = Gradients::new();
+    if let Some(total) = total {
+        collect(&leaves, &total, &mut found);
+    }
+    Ok(found)
 }
 
 /// The parameters on a device that records what is computed, as leaves that want gradients or as
@@ -225,26 +348,45 @@ mod tests {
         Parameters::from_safetensors(&fs_err::read(&file).unwrap(), &file, &device).unwrap()
     }
 
-    fn gradients(folder: &Path, learning: &Device) -> (f64, Gradients) {
+    const DROPOUT_OFF: Step = Step {
+        tokens: 1,
+        dropout: 0.0,
+        seed: 0,
+    };
+
+    fn gradients(folder: &Path, engine: &Engine, learning: &Device) -> (f64, Gradients) {
         let config = read_config(folder).unwrap();
         let network = Network {
             config: &config,
             adapter: None,
         };
         let rows = lesson(folder);
-        let tokens = rows.iter().map(|row| row.target.len()).sum();
-        let workers = Workers::new(&Device::flex(), rows.len(), 0.0).unwrap();
-        workers
-            .compute(network, &weights(folder), &rows, tokens, 0.0, learning)
+        let step = Step {
+            tokens: rows.iter().map(|row| row.target.len()).sum(),
+            ..DROPOUT_OFF
+        };
+        engine
+            .compute(network, &weights(folder), &rows, step, learning)
             .unwrap()
+    }
+
+    fn host(rows: usize) -> Engine {
+        let engine = Engine::new(&Device::flex(), rows).unwrap();
+        assert!(matches!(engine, Engine::Host(_)));
+        engine
     }
 
     #[test]
     fn every_gradient_is_that_of_torch() {
-        for name in ["t5-v1.1", "t5-v1.0", "tied-gated", "mt5", "deep-encoder"] {
+        let engines = [Engine::Tensors, host(1), host(2)];
+        let names = ["t5-v1.1", "t5-v1.0", "tied-gated", "mt5", "deep-encoder"];
+        for (engine, name) in engines
+            .iter()
+            .flat_map(|engine| names.map(|name| (engine, name)))
+        {
             let folder = Path::new(GOLDEN).join(name);
             let golden = json(&folder.join("gradients.json"));
-            let (loss, found) = gradients(&folder, &Device::flex().autodiff());
+            let (loss, found) = gradients(&folder, engine, &Device::flex().autodiff());
             assert!(
                 (loss / golden["loss"].as_f64().unwrap() - 1.0).abs() < 1e-5,
                 "{name}"
@@ -279,9 +421,9 @@ mod tests {
     #[test]
     fn recomputed_activations_give_the_same_gradients() {
         let folder = Path::new(GOLDEN).join("t5-v1.1");
-        let (loss, kept) = gradients(&folder, &Device::flex().autodiff());
+        let (loss, kept) = gradients(&folder, &Engine::Tensors, &Device::flex().autodiff());
         let learning = Device::flex().autodiff().gradient_checkpointing();
-        let (again, recomputed) = gradients(&folder, &learning);
+        let (again, recomputed) = gradients(&folder, &Engine::Tensors, &learning);
         assert_eq!(loss, again);
         assert_eq!(kept.len(), recomputed.len());
         for (name, gradient) in &kept {
@@ -305,14 +447,25 @@ mod tests {
             adapter: Some((&base, &adapter)),
         };
         let rows = lesson(&folder);
-        let workers = Workers::new(&Device::flex(), 1, 0.0).unwrap();
         let learning = Device::flex().autodiff();
-        let loss_of = |parameters: &Parameters| {
-            workers
-                .compute(network, parameters, &rows, 1, 0.0, &learning)
+        let loss_by = |engine: &Engine, parameters: &Parameters| {
+            engine
+                .compute(network, parameters, &rows, DROPOUT_OFF, &learning)
                 .unwrap()
         };
+        let loss_of = |parameters: &Parameters| loss_by(&host(1), parameters);
         let (_, found) = loss_of(&adapter.parameters);
+        let (_, by_tensors) = loss_by(&Engine::Tensors, &adapter.parameters);
+        for (name, gradient) in &found {
+            let (values, expected) = (gradient.values(), by_tensors[name].values());
+            let (values, expected) = (values.unwrap(), expected.unwrap());
+            let largest = expected
+                .iter()
+                .fold(0.0_f32, |most, value| most.max(value.abs()));
+            for (found, expected) in values.iter().zip(expected) {
+                assert!((found - expected).abs() < 1e-4 * largest, "{name}");
+            }
+        }
         assert_eq!(found.len(), adapter.parameters.0.len());
         // By finite differences, along the gradient of each part.
         for (name, gradient) in &found {

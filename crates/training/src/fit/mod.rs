@@ -31,7 +31,7 @@ pub use source::{Features, Source};
 pub use validation::{Held, ValidationSet, bits_per_byte};
 
 use checkpoint::Position;
-use gradients::{Network, Workers, norm, shorten};
+use gradients::{Engine, Network, Step, norm, shorten};
 use mixture::mix;
 use optimizer::{Gradients, Optimizing};
 
@@ -76,8 +76,9 @@ pub struct TrainOptions {
     pub checkpoint_every: u64,
     /// Checkpoints that are kept, the newest counted.
     pub keep: usize,
-    /// Whether cheap activations are computed again for the gradients rather than kept: the same
-    /// numbers in about a third less memory, but none is saved where there is dropout.
+    /// Whether cheap activations are computed again for the gradients rather than kept, on devices
+    /// other than the CPU: the same numbers in about a third less memory, but none is saved where
+    /// there is dropout. On the CPU little is kept in any case.
     pub gradient_checkpointing: bool,
     /// Validations without improvement after which training ends early, 0 for never.
     pub patience: u64,
@@ -221,7 +222,7 @@ pub fn train(
             sampler.next_batch();
         }
     }
-    let workers = Workers::new(device, options.batch, options.dropout)?;
+    let engine = Engine::new(device, options.batch)?;
     let mut metrics = open_metrics(run.out, position.step)?;
     let behind = position.seconds;
     let (started, mut saved) = (Instant::now(), Instant::now());
@@ -233,7 +234,7 @@ pub fn train(
             options,
             step,
             &mut sampler,
-            &workers,
+            &engine,
             &mut optimizing,
             device,
         )?;
@@ -314,7 +315,7 @@ fn train_step(
     options: &TrainOptions,
     step: u64,
     sampler: &mut Sampler,
-    workers: &Workers,
+    engine: &Engine,
     optimizing: &mut Optimizing,
     device: &Device,
 ) -> Result<Metric, TrainError> {
@@ -343,15 +344,14 @@ fn train_step(
     let seen = rows.map(|row| row.input.len()).sum::<usize>() + tokens;
     let mut loss = 0.0;
     let mut gradients = Gradients::new();
-    for batch in &batches {
-        let (part, more) = workers.compute(
-            run.network(),
-            &run.parameters,
-            batch,
+    for (i, batch) in batches.iter().enumerate() {
+        let of_batch = Step {
             tokens,
-            options.dropout,
-            &learning,
-        )?;
+            dropout: options.dropout,
+            seed: mix(options.seed, step, i as u64),
+        };
+        let (part, more) =
+            engine.compute(run.network(), &run.parameters, batch, of_batch, &learning)?;
         loss += part;
         gradients::add(&mut gradients, more);
     }

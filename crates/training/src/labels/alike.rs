@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use idiolect_retrieval::Analyzer;
 
@@ -11,15 +11,20 @@ const NEAR: f32 = 4.0;
 /// every word is alike to itself, and `default()` knows nothing more.
 #[derive(Debug, Clone, Default)]
 pub struct Alike {
-    neighbours: HashMap<String, Vec<String>>,
+    numbers: HashMap<String, u32>,
+    /// Words by their numbers, two of each pair; a pair may stand there more than once.
+    pairs: Vec<(u32, u32)>,
 }
 
 impl Alike {
     /// Says that `word` is alike to each of `others`, and they to it.
     pub fn add_neighbours<'a>(&mut self, word: &str, others: impl IntoIterator<Item = &'a str>) {
+        let word = self.number(word);
         for other in others {
-            self.add(word, other);
-            self.add(other, word);
+            let other = self.number(other);
+            if word != other {
+                self.pairs.push((word, other));
+            }
         }
     }
 
@@ -30,7 +35,7 @@ impl Alike {
         vocabulary: impl IntoIterator<Item = &'a String> + Clone,
         synonyms: &dyn Fn(&str) -> Vec<String>,
     ) {
-        let known: std::collections::HashSet<&String> = vocabulary.clone().into_iter().collect();
+        let known: HashSet<&String> = vocabulary.clone().into_iter().collect();
         for word in vocabulary {
             let others = synonyms(word);
             self.add_neighbours(
@@ -70,24 +75,27 @@ impl Alike {
         }
     }
 
-    /// How many words of a text select `word`, given how often each stands there.
-    pub(super) fn times_selected(&self, word: &str, counts: &HashMap<String, u32>) -> u32 {
-        let itself = counts.get(word).copied().unwrap_or(0);
-        let others = self.neighbours.get(word).map_or(&[][..], Vec::as_slice);
-        itself
-            + others
-                .iter()
-                .filter_map(|other| counts.get(other))
-                .sum::<u32>()
+    /// All pairs as the numbers that `number` gives words, one direction of each; words without a
+    /// number have no neighbours.
+    pub(super) fn pairs(
+        &self,
+        number: impl Fn(&str) -> Option<u32>,
+    ) -> impl Iterator<Item = (u32, u32)> {
+        let mut theirs = vec![None; self.numbers.len()];
+        for (word, &own) in &self.numbers {
+            theirs[own as usize] = number(word);
+        }
+        self.pairs.iter().filter_map(move |&(word, other)| {
+            Some((theirs[word as usize]?, theirs[other as usize]?))
+        })
     }
 
-    fn add(&mut self, word: &str, other: &str) {
-        if word == other {
-            return;
+    fn number(&mut self, word: &str) -> u32 {
+        if let Some(&known) = self.numbers.get(word) {
+            return known;
         }
-        let neighbours = self.neighbours.entry(word.to_owned()).or_default();
-        if !neighbours.iter().any(|known| known == other) {
-            neighbours.push(other.to_owned());
-        }
+        let next = self.numbers.len() as u32;
+        self.numbers.insert(word.to_owned(), next);
+        next
     }
 }

@@ -3,11 +3,12 @@
 
 mod alike;
 mod keywords;
+mod products;
 mod summary;
 mod vectors;
 
 pub use alike::Alike;
-pub use keywords::{KEYWORD_LABEL_WORDS, keyword_label};
+pub use keywords::{KEYWORD_LABEL_WORDS, KeywordLabels, Lexicon};
 pub use summary::{
     Embedded, LabelSnippet, SUMMARY_LABEL_TOKENS, SummaryLabel, candidates, embed_snippets,
     summary_label,

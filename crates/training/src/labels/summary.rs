@@ -1,6 +1,8 @@
 use idiolect_core::{Encoder, EncoderError, Ranked, Span, snippets, span_as_pair};
 use serde::{Deserialize, Serialize};
 
+use super::products::products;
+
 /// How long a summary label may be, in tokens of the model that learns it; the rest is cut when
 /// the label becomes a target.
 pub const SUMMARY_LABEL_TOKENS: usize = 512;
@@ -47,17 +49,20 @@ pub struct SummaryLabel {
 /// is not chosen yet (paper §4.3). Where two are equally alike, the earlier candidate is taken; when
 /// all are taken, the label ends.
 pub fn summary_label(target: &[Embedded], candidates: &[&Embedded]) -> SummaryLabel {
-    let mut free: Vec<&Embedded> = candidates.to_vec();
+    let rows: Vec<&[f32]> = target.iter().map(|one| one.vector.as_slice()).collect();
+    let columns: Vec<&[f32]> = candidates.iter().map(|one| one.vector.as_slice()).collect();
+    let cosines = products(&rows, &columns);
+    let mut taken = vec![false; candidates.len()];
     let mut label = SummaryLabel::default();
-    for snippet in target {
-        let scored = free
+    for (snippet, cosines) in target.iter().zip(cosines.chunks(candidates.len().max(1))) {
+        let free = cosines
             .iter()
-            .map(|past| cosine(&snippet.vector, &past.vector));
-        let best = scored
             .enumerate()
-            .reduce(|best, next| if next.1 > best.1 { next } else { best });
-        let Some((index, score)) = best else { break };
-        let chosen = free.remove(index);
+            .filter(|&(place, _)| !taken[place]);
+        let best = free.reduce(|best, next| if next.1 > best.1 { next } else { best });
+        let Some((place, &score)) = best else { break };
+        taken[place] = true;
+        let chosen = candidates[place];
         if !label.text.is_empty() {
             label.text.push(' ');
         }
@@ -112,10 +117,6 @@ pub fn candidates<'a>(
             && span.start < entry.end
             && entry.start < span.end
     })
-}
-
-fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use std::io::BufRead;
 
 use rayon::prelude::*;
 
+use super::products::nearer;
 use crate::examples::DataError;
 
 /// Word vectors in GloVe's text format: a line a word, the word, then its numbers.
@@ -90,25 +91,14 @@ impl WordVectors {
                 let (length, word) = &self.words[i];
                 // |‖a‖ − ‖b‖| ≤ ‖a − b‖, with room for rounding.
                 let reach = length + limit * 1.001;
-                (i + 1..self.words.len())
-                    .take_while(move |&j| self.words[j].0 <= reach)
-                    .filter(move |&j| self.nearer(i, j, limit))
-                    .map(move |j| (word.as_str(), self.words[j].1.as_str()))
+                let end = i + 1 + self.words[i + 1..].partition_point(|other| other.0 <= reach);
+                let rows = &self.values[(i + 1) * self.dimensions..end * self.dimensions];
+                let from = &self.values[i * self.dimensions..(i + 1) * self.dimensions];
+                nearer(from, rows, limit * limit)
+                    .into_iter()
+                    .map(move |place| (word.as_str(), self.words[i + 1 + place].1.as_str()))
             })
             .collect()
-    }
-
-    fn nearer(&self, i: usize, j: usize, limit: f32) -> bool {
-        const BLOCK: usize = 32;
-        let row = |i: usize| &self.values[i * self.dimensions..(i + 1) * self.dimensions];
-        let mut sum = 0.0;
-        for (a, b) in row(i).chunks(BLOCK).zip(row(j).chunks(BLOCK)) {
-            sum += a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
-            if sum >= limit * limit {
-                return false;
-            }
-        }
-        true
     }
 }
 

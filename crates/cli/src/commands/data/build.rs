@@ -1,19 +1,21 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Args;
 use idiolect_core::Encoder;
 use idiolect_retrieval::{Analyzer, LengthNorm};
 use idiolect_training::examples::{
-    BuildOptions, DataError, Example, Split, Survey, build_examples, survey,
+    BuildOptions, Built, DataError, Example, Resume, Split, Survey, build_examples_from, survey,
 };
 use idiolect_training::labels::{Alike, WordVectors};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{ExampleOptions, MANIFEST, Out, authors, documents};
+use super::{ExampleOptions, FORMAT, MANIFEST, Out, authors, documents};
 use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -49,9 +51,6 @@ pub(super) struct Arguments {
     )]
     word_vectors: Option<PathBuf>,
 }
-
-/// Version of the layout of the folder.
-const FORMAT: u32 = 1;
 
 const LEVEL: i32 = 3;
 
@@ -89,21 +88,35 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
 
     let folder = arguments.out.make()?;
     files::remove(&folder.join(MANIFEST))?;
-    let mut written = Written::create(folder)?;
+    let run = described(&options, &similar, encoder, &survey);
+    let mut written = Written::open(folder, run)?;
+    if written.state.authors_done > 0 {
+        context.printer.note(format_args!(
+            "going on with a build that was interrupted: {} are there",
+            counted(written.examples(), "example")
+        ));
+    }
+    let from = Resume {
+        authors: written.state.authors_done,
+    };
     let mut progress = Progress::new(&context.printer);
     let interrupt = context.interrupt.clone();
-    interrupt.graceful("interrupted: the folder stays incomplete, without its manifest");
-    let built = build_examples(
+    interrupt.graceful("interrupted: the same command goes on from here");
+    let built = build_examples_from(
         &survey,
         &mut load,
         &similar.words,
         encoder,
         &options,
-        &mut |split, example| {
+        from,
+        &mut |built| {
             if interrupt.requested() {
                 return Err(io::Error::from(io::ErrorKind::Interrupted));
             }
-            written.add(split, example)?;
+            match built {
+                Built::Example(split, example) => written.add(split, example)?,
+                Built::Authors(done) => written.keep(done)?,
+            }
             progress.update(|| {
                 format!(
                     "{} examples of {} out of {} authors",
@@ -123,7 +136,25 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let counts = written.finish()?;
     let manifest = manifest(&options, &similar, encoder, &survey, &counts);
     files::write_whole(&folder.join(MANIFEST), format!("{manifest:#}\n").as_bytes())?;
+    files::remove(&folder.join(UNFINISHED))?;
     report(context, &counts)
+}
+
+/// What the examples depend on: a build of something else is not gone on with.
+fn described(
+    options: &BuildOptions,
+    similar: &Similar,
+    encoder: Option<&dyn Encoder>,
+    survey: &Survey,
+) -> Value {
+    let mut described = manifest(options, similar, encoder, survey, &BTreeMap::new());
+    let names: Vec<&str> = survey.splits.keys().map(String::as_str).collect();
+    // Authors and words that change with the archive.
+    described["authors"] = json!(names);
+    described["words"] = json!([survey.vocabulary.len(), survey.idf.of_word.len()]);
+    let all: u64 = survey.idf.of_word.values().map(|&n| u64::from(n)).sum();
+    described["uses"] = json!(all);
+    described
 }
 
 /// Which words count as similar, and where that comes from.
@@ -161,29 +192,82 @@ fn similar_words(arguments: &Arguments, survey: &Survey) -> anyhow::Result<Simil
     Ok(Similar { words, by, vectors })
 }
 
-/// The three files while they are written.
+/// How far an unfinished build has come.
+const UNFINISHED: &str = "unfinished.json";
+
+/// So much work is lost at most.
+const NOTE_EVERY: Duration = Duration::from_secs(2);
+
+/// The three files while they are written. From time to time all of them are ended on the disk
+/// and it is noted how long they are: from there an interrupted build goes on. A file is then several
+/// compressed frames, the same ones whether or not the build was interrupted.
 struct Written {
+    folder: PathBuf,
     files: Vec<zstd::Encoder<'static, BufWriter<File>>>,
+    state: State,
+    noted: Instant,
+}
+
+#[derive(Serialize, Deserialize)]
+struct State {
+    run: Value,
+    authors_done: usize,
+    lengths: [u64; Split::ALL.len()],
     counts: BTreeMap<Split, Count>,
 }
 
 /// Of one split.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Count {
     examples: usize,
-    authors: BTreeSet<String>,
+    authors: usize,
+    /// An author's examples come one after another.
+    last_author: String,
 }
 
 impl Written {
-    fn create(folder: &Path) -> anyhow::Result<Self> {
+    fn open(folder: &Path, run: Value) -> anyhow::Result<Self> {
+        let begun = match fs_err::read_to_string(folder.join(UNFINISHED)) {
+            Ok(text) => serde_json::from_str::<State>(&text)
+                .ok()
+                .filter(|state| state.run == run),
+            Err(_) => None,
+        };
         let mut files = Vec::new();
         for split in Split::ALL {
-            let file = files::create_private(&folder.join(file_name(split)))?;
+            let path = folder.join(file_name(split));
+            let file = match &begun {
+                Some(state) => {
+                    let mut file = OpenOptions::new().write(true).open(&path)?;
+                    let length = state.lengths[split as usize];
+                    if file.metadata()?.len() < length {
+                        let shown = path.display();
+                        return Err(Failure::new(
+                            "no_data",
+                            format!("`{shown}` is shorter than the interrupted build left it"),
+                        )
+                        .hint("remove the folder and build anew")
+                        .into());
+                    }
+                    file.set_len(length)?;
+                    file.seek(SeekFrom::End(0))?;
+                    file
+                }
+                None => files::create_private(&path)?,
+            };
             files.push(zstd::Encoder::new(BufWriter::new(file), LEVEL)?);
         }
-        Ok(Self {
-            files,
+        let state = begun.unwrap_or(State {
+            run,
+            authors_done: 0,
+            lengths: [0; Split::ALL.len()],
             counts: BTreeMap::new(),
+        });
+        Ok(Self {
+            folder: folder.to_owned(),
+            files,
+            state,
+            noted: Instant::now(),
         })
     }
 
@@ -191,33 +275,60 @@ impl Written {
         let file = &mut self.files[split as usize];
         serde_json::to_writer(&mut *file, example)?;
         file.write_all(b"\n")?;
-        let count = self.counts.entry(split).or_default();
+        let count = self.state.counts.entry(split).or_default();
         count.examples += 1;
-        if !count.authors.contains(&example.author) {
-            count.authors.insert(example.author.clone());
+        if count.last_author != example.author {
+            count.authors += 1;
+            count.last_author.clone_from(&example.author);
         }
         Ok(())
     }
 
+    /// Ends the compressed frames, which happens at the same places in every build, and from time
+    /// to time notes that the examples of so many authors are there.
+    fn keep(&mut self, authors_done: usize) -> io::Result<()> {
+        let note = self.noted.elapsed() >= NOTE_EVERY;
+        let mut next = Vec::new();
+        for (file, length) in self.files.drain(..).zip(&mut self.state.lengths) {
+            let mut file = file
+                .finish()?
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?;
+            if note {
+                file.sync_data()?;
+            }
+            *length = file.stream_position()?;
+            next.push(zstd::Encoder::new(BufWriter::new(file), LEVEL)?);
+        }
+        self.files = next;
+        self.state.authors_done = authors_done;
+        if !note {
+            return Ok(());
+        }
+        self.noted = Instant::now();
+        let state = serde_json::to_vec(&self.state)?;
+        files::write_whole(&self.folder.join(UNFINISHED), &state).map_err(io::Error::other)
+    }
+
     fn examples(&self) -> usize {
-        self.counts.values().map(|count| count.examples).sum()
+        self.state.counts.values().map(|count| count.examples).sum()
     }
 
     fn authors(&self) -> usize {
-        self.counts.values().map(|count| count.authors.len()).sum()
+        self.state.counts.values().map(|count| count.authors).sum()
     }
 
     fn finish(mut self) -> anyhow::Result<BTreeMap<Split, Count>> {
-        for file in self.files {
+        for file in self.files.drain(..) {
             file.finish()?
                 .into_inner()
                 .map_err(io::IntoInnerError::into_error)?
                 .sync_all()?;
         }
         for split in Split::ALL {
-            self.counts.entry(split).or_default();
+            self.state.counts.entry(split).or_default();
         }
-        Ok(self.counts)
+        Ok(self.state.counts)
     }
 }
 
@@ -230,7 +341,7 @@ fn totals(counts: &BTreeMap<Split, Count>) -> Value {
     let splits: serde_json::Map<String, Value> = counts
         .iter()
         .map(|(split, count)| {
-            let value = json!({ "examples": count.examples, "authors": count.authors.len() });
+            let value = json!({ "examples": count.examples, "authors": count.authors });
             (split.name().to_owned(), value)
         })
         .collect();
@@ -286,7 +397,7 @@ fn report(context: &mut Context, counts: &BTreeMap<Split, Count>) -> anyhow::Res
                 "{}: {} of {}",
                 split.name(),
                 counted(count.examples, "example"),
-                counted(count.authors.len(), "author")
+                counted(count.authors, "author")
             ))?;
         }
     }

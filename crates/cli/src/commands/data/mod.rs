@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use idiolect_archive::Archive;
 use idiolect_core::Document;
 use idiolect_training::examples::{BuildOptions, Shares, SourceError};
+use serde::Deserialize;
 
 use crate::Status;
 use crate::context::Context;
@@ -23,7 +24,7 @@ use crate::options::{RankingOptions, at_least_one};
 Examples:
   idiolect import posts.jsonl --archive many
   idiolect data build --archive many --out data
-  idiolect data stats data
+  idiolect data stats data --html stats.html
   idiolect data pairs --archive many --out data")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -48,19 +49,35 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     }
 }
 
-/// The manifest of training data; it is written last, so data without one are not complete.
+/// Version of the layout of the folder.
+const FORMAT: u32 = 2;
+
+/// The manifest of training data; it is written last, so data without one are not complete. Data of
+/// another version are refused.
 pub(crate) fn manifest(folder: &Path) -> anyhow::Result<PathBuf> {
-    let path = folder.join("manifest.json");
-    if path.exists() {
-        return Ok(path);
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
     }
+    let path = folder.join(MANIFEST);
     let shown = folder.display();
-    Err(Failure::new(
-        "no_data",
-        format!("`{shown}` holds no complete training data"),
-    )
-    .hint("`idiolect data build --out DIR` makes them")
-    .into())
+    if !path.exists() {
+        return Err(Failure::new(
+            "no_data",
+            format!("`{shown}` holds no complete training data"),
+        )
+        .hint("`idiolect data build --out DIR` makes them")
+        .into());
+    }
+    match serde_json::from_str::<Format>(&files::text(&path)?) {
+        Ok(Format { format: FORMAT }) => Ok(path),
+        _ => Err(Failure::new(
+            "other_version",
+            format!("`{shown}` holds training data of another version"),
+        )
+        .hint("`idiolect data build` makes them anew")
+        .into()),
+    }
 }
 
 /// Which documents become examples; the same options divide the authors in the same way.

@@ -23,7 +23,8 @@ use crate::options::at_least_one;
 #[command(after_long_help = "\
 Examples:
   idiolect data pairs --archive many --out data
-  idiolect data pairs --archive many --out data --max-per-author 20 --seed 3")]
+  idiolect data pairs --archive many --out data --max-per-author 20 --seed 3
+  idiolect data pairs --archive many --out data --hard-negatives 50")]
 pub(super) struct Arguments {
     #[command(flatten)]
     out: Out,
@@ -32,6 +33,10 @@ pub(super) struct Arguments {
     /// Of an author with more documents so many begin a pair
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = at_least_one)]
     max_per_author: usize,
+    /// Of the pairs of two authors, so many percent are hard: the other document is the one most like
+    /// the first among those of other authors
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=100))]
+    hard_negatives: u8,
 }
 
 const FILE: &str = "pairs.jsonl.zst";
@@ -58,6 +63,7 @@ pub(super) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     let pair_options = PairOptions {
         max_per_author: arguments.max_per_author,
         seed,
+        hard_percent: arguments.hard_negatives,
     };
     build_pairs(
         &authors,

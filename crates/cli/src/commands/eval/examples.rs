@@ -22,11 +22,11 @@ pub(super) struct Examples {
 
 /// How past passages were ranked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(super) struct BuiltWith {
-    pub(super) ranking: Ranking,
+pub(crate) struct BuiltWith {
+    pub(crate) ranking: Ranking,
     /// Whether near duplicates were left out.
     #[serde(default)]
-    pub(super) diverse: bool,
+    pub(crate) diverse: bool,
 }
 
 /// From a folder of `data build`, one file of it, or, without a path, the archive.
@@ -155,7 +155,7 @@ pub(super) fn spread(examples: Vec<Example>, limit: Option<usize>, seed: u64) ->
 }
 
 /// A number that depends on seed and name alone, in every version: FNV-1a with a last mixing.
-pub(super) fn drawn(seed: u64, name: &str) -> u64 {
+pub(crate) fn drawn(seed: u64, name: &str) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     for byte in seed.to_le_bytes().into_iter().chain(name.bytes()) {
         hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -177,6 +177,7 @@ mod tests {
             author: author.to_owned(),
             document: n.to_string(),
             date: None,
+            past_documents: n,
             immediate_context: String::new(),
             entries: Vec::new(),
             past_passages: String::new(),

@@ -2,6 +2,8 @@
 
 mod compare;
 mod examples;
+mod measure;
+mod pairs;
 mod past;
 mod rows;
 mod run;
@@ -9,20 +11,22 @@ mod run;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use idiolect_core::{KeywordSource, Ranking, SummarySource};
+use idiolect_core::Ranking;
 use idiolect_evaluation::{
-    Metric, Prediction, Resampling, RowLabel, RunSignature, ScoreOptions, Table, metric_signature,
-    report_html, text_scores,
+    Metric, Resampling, RowLabel, RunSignature, ScoreOptions, Table, metric_signature, report_html,
 };
 use idiolect_models::{Decoding, EarlyStopping, Seq2Seq, Strategy, WeightFormat};
 use idiolect_training::examples::{BuildOptions, Example, Split};
+use serde_json::{Value, json};
 
-use self::past::Pasts;
-use self::rows::{Makes, PastSource, Row, Setup};
-use self::run::{Made, Maker};
+pub(crate) use self::measure::{Record, Run};
+pub(crate) use self::pairs::verification_line;
+pub(crate) use self::past::Pasts;
+pub(crate) use self::rows::{Makes, PastSource, Row, StageSource, with};
+pub(crate) use self::run::Maker;
+
 use crate::Status;
 use crate::commands::write::paper_decoding;
 use crate::context::Context;
@@ -30,7 +34,6 @@ use crate::failure::Failure;
 use crate::files;
 use crate::options::{DecodingOptions, RankingOptions, at_least_one};
 use crate::printer::counted;
-use crate::progress::Progress;
 
 /// Measures a model and its controls on held-out documents: ROUGE and BLEU of whole documents and of
 /// continuations, and bits per byte of the true continuation, each with a 95 % interval from
@@ -41,6 +44,7 @@ use crate::progress::Progress;
     after_long_help = "\
 Rows: CopyStart, PasteBest, ImmedCtx, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt,
 SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, WrongAuthor, RandomPast; `paper` means all of them.
+OracleSum and OracleSyn are given the weak labels themselves: what a perfect summarizer or synthesizer adds.
 
 Examples:
   idiolect eval --archive many --examples data --out results --limit 200
@@ -59,6 +63,8 @@ pub(crate) struct Arguments {
 enum Action {
     /// Test two runs against each other
     Compare(compare::Arguments),
+    /// Measure author distinction on pairs of passages
+    Pairs(pairs::Arguments),
 }
 
 #[derive(Debug, Args)]
@@ -113,6 +119,7 @@ fn split(name: &str) -> Split {
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     match &arguments.action {
         Some(Action::Compare(arguments)) => compare::run(arguments, context),
+        Some(Action::Pairs(arguments)) => pairs::run(arguments, context),
         None => measure(&arguments.run, context),
     }
 }
@@ -146,13 +153,25 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
     let examples = examples::spread(found, arguments.limit, seed);
     let model = context.settings.model()?;
     let decoding = arguments.decoding.over(paper_decoding(MAX_TOKENS), seed)?;
-    if let Some(out) = &arguments.out {
-        files::make_private_folder(out)?;
+    let weights = weights_label(&model)?;
+    let labels: Vec<RowLabel> = rows
+        .iter()
+        .map(|row| label(row, arguments, &weights, &decoding, seed))
+        .collect();
+    let record = match &arguments.out {
+        Some(out) => Some(Record::open(out, &described(&labels, &examples))?),
+        None => None,
+    };
+    if let Some(already) = record.as_ref().map(Record::already).filter(|&n| n > 0) {
+        context.printer.note(format_args!(
+            "going on with a run that was interrupted: {} are there",
+            counted(already, "prediction")
+        ));
     }
     context
         .interrupt
         .graceful("interrupted: stopping after the examples at hand");
-    let predictions = {
+    let measured = {
         let context: &Context = context;
         let run = Run {
             context,
@@ -164,24 +183,26 @@ fn measure(arguments: &RunArguments, context: &mut Context) -> anyhow::Result<St
                 target_tokens: model.config().max_output(),
             },
             batch: arguments.batch,
+            by_document: false,
         };
-        run.rows(&rows)?
+        run.rows(&rows, record)?
     };
-    let Some(predictions) = predictions else {
+    let Some(measured) = measured else {
         return Ok(Status::Interrupted);
     };
-    let weights = weights_label(&model, context.settings.weights)?;
-    let labels: Vec<RowLabel> = rows
-        .iter()
-        .map(|row| label(row, arguments, &weights, &decoding, seed))
-        .collect();
     let resampling = Resampling {
         seed,
         ..Resampling::default()
     };
-    let table = Table::new(&predictions, &labels, against.as_deref(), resampling)?;
+    let table = Table::new(
+        &measured.predictions,
+        &labels,
+        against.as_deref(),
+        resampling,
+    )?;
     if let Some(out) = &arguments.out {
-        save(out, &predictions, &table)?;
+        let page = report_html("Evaluation", &table, &measured.predictions, &measured.shown);
+        save(out, &page, &table)?;
     }
     if context.printer.json() {
         context.printer.object(&table)?;
@@ -250,108 +271,6 @@ fn against(name: Option<&str>, rows: &[Row]) -> Result<Option<String>, Failure> 
     }
 }
 
-/// One run over all rows.
-struct Run<'a> {
-    context: &'a Context,
-    examples: &'a [Example],
-    pasts: Pasts<'a>,
-    maker: Maker<'a>,
-    batch: usize,
-}
-
-impl Run<'_> {
-    /// The predictions of all rows, or `None` where the user ended it. Rows that give the model
-    /// exactly the same are computed once.
-    fn rows(&self, rows: &[Row]) -> anyhow::Result<Option<Vec<Prediction>>> {
-        let mut progress = Progress::new(&self.context.printer);
-        let mut known: Vec<(Setup, Vec<Made>)> = Vec::new();
-        let mut predictions = Vec::new();
-        for row in rows {
-            match row.makes {
-                Makes::Start => {
-                    for example in self.examples {
-                        let text = example.immediate_context.clone();
-                        predictions.push(prediction(row, example, Some(text), None));
-                    }
-                }
-                Makes::BestPassage => {
-                    for example in self.examples {
-                        let best = self.pasts.best(example)?;
-                        let text = format!("{}{best}", example.immediate_context);
-                        predictions.push(prediction(row, example, Some(text), None));
-                    }
-                }
-                Makes::Text(setup) => {
-                    let made =
-                        if let Some((_, made)) = known.iter().find(|(other, _)| *other == setup) {
-                            made.clone()
-                        } else {
-                            let Some(made) = self.row(row, setup, &mut progress)? else {
-                                return Ok(None);
-                            };
-                            known.push((setup, made.clone()));
-                            made
-                        };
-                    for (example, made) in self.examples.iter().zip(made) {
-                        let likelihood = (made.nll, made.bytes);
-                        predictions.push(prediction(row, example, made.text, Some(likelihood)));
-                    }
-                }
-            }
-        }
-        Ok(Some(predictions))
-    }
-
-    fn row(
-        &self,
-        row: &Row,
-        setup: Setup,
-        progress: &mut Progress,
-    ) -> anyhow::Result<Option<Vec<Made>>> {
-        let mut made = Vec::with_capacity(self.examples.len());
-        for batch in self.examples.chunks(self.batch) {
-            if self.context.interrupt.requested() {
-                return Ok(None);
-            }
-            progress.update(|| {
-                format!(
-                    "{}: {} of {} examples",
-                    row.name,
-                    made.len(),
-                    self.examples.len()
-                )
-            });
-            made.extend(
-                self.maker
-                    .make(batch, setup, &self.pasts)
-                    .with_context(|| format!("row {}", row.name))?,
-            );
-        }
-        Ok(Some(made))
-    }
-}
-
-fn prediction(
-    row: &Row,
-    example: &Example,
-    text: Option<String>,
-    likelihood: Option<(f64, u64)>,
-) -> Prediction {
-    let scores = match &text {
-        Some(text) => text_scores(&example.target, text, &example.immediate_context),
-        None => BTreeMap::new(),
-    };
-    Prediction {
-        id: example.id.clone(),
-        author: example.author.clone(),
-        row: row.name.to_owned(),
-        prediction: text,
-        scores,
-        nll: likelihood.map(|(nll, _)| nll),
-        bytes: likelihood.map(|(_, bytes)| bytes),
-    }
-}
-
 fn label(
     row: &Row,
     arguments: &RunArguments,
@@ -359,10 +278,6 @@ fn label(
     decoding: &Decoding,
     seed: u64,
 ) -> RowLabel {
-    let metrics: Vec<Metric> = ["rouge1", "rouge2", "rougeL", "bleu"]
-        .iter()
-        .filter_map(|name| name.parse().ok())
-        .collect();
     let uses_model = matches!(row.makes, Makes::Text(_));
     let run = arguments.ranking.ranking.name();
     let run = if arguments.ranking.diverse {
@@ -381,16 +296,8 @@ fn label(
                 PastSource::OwnAtRandom => "random".to_owned(),
                 PastSource::OtherAuthor => format!("{run} of another author"),
             },
-            match setup.summary {
-                SummarySource::Ctx => "ctx",
-                SummarySource::Ind => "ind",
-                SummarySource::None => "none",
-            },
-            match setup.keywords {
-                KeywordSource::Ctx => "ctx",
-                KeywordSource::Ind => "ind",
-                KeywordSource::None => "none",
-            },
+            setup.summary.name(),
+            setup.keywords.name(),
         ),
     };
     // One file is measured whole, whatever `--split` says.
@@ -399,7 +306,7 @@ fn label(
         .as_ref()
         .is_some_and(|path| !path.is_dir());
     let signature = RunSignature {
-        metrics: metric_signature(&metrics, &ScoreOptions::default()),
+        metrics: metrics(),
         past,
         summary: summary.to_owned(),
         keywords: keywords.to_owned(),
@@ -423,9 +330,19 @@ fn label(
     }
 }
 
+/// A run, as far as its predictions depend on it: a finished part of the same run is not made again.
+pub(crate) fn described(labels: &[RowLabel], examples: &[Example]) -> Value {
+    let ids: Vec<&str> = examples.iter().map(|example| example.id.as_str()).collect();
+    let rows: BTreeMap<&str, &str> = labels
+        .iter()
+        .map(|label| (label.row.as_str(), label.signature.as_str()))
+        .collect();
+    json!({ "rows": rows, "examples": ids })
+}
+
 /// Which weights were measured, and how they were kept where that changes results.
-fn weights_label(model: &Seq2Seq, format: WeightFormat) -> anyhow::Result<String> {
-    let identity = model.identity()?;
+pub(crate) fn weights_label(model: &Seq2Seq) -> anyhow::Result<String> {
+    let (identity, format) = (model.identity()?, model.weight_format());
     let mut label = format!("{} {}", identity.name, identity.sha256);
     if format != WeightFormat::F32 {
         label = format!("{label} {}", format.name());
@@ -433,7 +350,7 @@ fn weights_label(model: &Seq2Seq, format: WeightFormat) -> anyhow::Result<String
     Ok(label)
 }
 
-fn shown(decoding: &Decoding) -> String {
+pub(crate) fn shown(decoding: &Decoding) -> String {
     let strategy = match &decoding.strategy {
         Strategy::Greedy => "greedy".to_owned(),
         Strategy::Beam {
@@ -461,14 +378,18 @@ fn shown(decoding: &Decoding) -> String {
 }
 
 /// The table last: a folder that has one is complete.
-fn save(out: &Path, predictions: &[Prediction], table: &Table) -> anyhow::Result<()> {
-    files::write_whole(
-        &out.join("predictions.jsonl"),
-        &files::json_lines_of(predictions)?,
-    )?;
+pub(crate) fn save(out: &Path, page: &str, table: &Table) -> anyhow::Result<()> {
     files::write_whole(&out.join("table.md"), table.markdown().as_bytes())?;
-    let report = report_html("Evaluation", table);
-    files::write_whole(&out.join("report.html"), report.as_bytes())?;
+    files::write_whole(&out.join("report.html"), page.as_bytes())?;
     let json = serde_json::to_vec_pretty(table)?;
     files::write_whole(&out.join("table.json"), &json)
+}
+
+/// What the metrics of every prediction are.
+pub(crate) fn metrics() -> String {
+    let metrics: Vec<Metric> = ["rouge1", "rouge2", "rougeL", "bleu", "style"]
+        .iter()
+        .filter_map(|name| name.parse().ok())
+        .collect();
+    metric_signature(&metrics, &ScoreOptions::default())
 }

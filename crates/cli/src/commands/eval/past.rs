@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use idiolect_archive::{Archive, require_encoder};
-use idiolect_core::{Before, Document, Encoder, Ranked, Ranking};
+use idiolect_core::{Before, Document, Encoder, Entry, Ranked, Ranking};
 use idiolect_models::SentenceEncoder;
 use idiolect_pipeline::past_passages;
 use idiolect_retrieval::{Bm25, MemoryPast, Past, Query, diverse};
@@ -19,8 +19,39 @@ use crate::failure::Failure;
 use crate::open::as_encoder;
 use crate::options::RankingOptions;
 
+/// The past that a text is written with.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Passages {
+    /// Those ranked passages that were kept.
+    pub(crate) entries: Vec<Entry>,
+    /// What the model sees of them.
+    pub(crate) text: String,
+    /// Which encoder ranked them.
+    pub(crate) encoder: Option<String>,
+}
+
+impl Passages {
+    /// What is seen of each passage.
+    pub(crate) fn pieces(&self) -> Vec<&str> {
+        let mut rest = self.text.as_str();
+        let mut pieces = Vec::new();
+        for entry in &self.entries {
+            let whole = entry.text.trim();
+            let length = if rest.starts_with(whole) {
+                whole.len()
+            } else {
+                rest.len()
+            };
+            let (piece, behind) = rest.split_at(length);
+            pieces.push(piece);
+            rest = behind.trim_start();
+        }
+        pieces
+    }
+}
+
 /// Looks into pasts for one run. The archive is opened when a row first needs it.
-pub(super) struct Pasts<'a> {
+pub(crate) struct Pasts<'a> {
     context: &'a Context,
     /// How the run ranks.
     ranking: Ranking,
@@ -32,6 +63,8 @@ pub(super) struct Pasts<'a> {
     seed: u64,
     /// Authors of the split, for the choice of another one.
     authors: Vec<String>,
+    /// Other authors' documents, for where the archive has none by then.
+    samples: Vec<Vec<Document>>,
     archive: OnceCell<Archive>,
     encoder: OnceCell<Option<SentenceEncoder>>,
     dates: OnceCell<BTreeMap<String, Vec<Option<Timestamp>>>>,
@@ -44,7 +77,7 @@ const RANKED: usize = 100;
 const NEAREST: usize = 5;
 
 impl<'a> Pasts<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         context: &'a Context,
         ranking: &RankingOptions,
         built_with: Option<BuiltWith>,
@@ -63,43 +96,64 @@ impl<'a> Pasts<'a> {
             bm25: ranking.bm25.value(),
             seed: context.settings.seed,
             authors,
+            samples: Vec::new(),
             archive: OnceCell::new(),
             encoder: OnceCell::new(),
             dates: OnceCell::new(),
         }
     }
 
+    /// Looks for other authors among these, and where none of them had written anything by then,
+    /// among the samples, of which as many documents count as the author had written.
+    pub(crate) fn with_others(mut self, authors: Vec<String>, samples: Vec<Vec<Document>>) -> Self {
+        self.authors = authors;
+        self.samples = samples;
+        self
+    }
+
     /// E_t of an example.
-    pub(super) fn passages(&self, example: &Example, source: PastSource) -> anyhow::Result<String> {
+    pub(crate) fn passages(
+        &self,
+        example: &Example,
+        source: PastSource,
+    ) -> anyhow::Result<Passages> {
         let ranked = match source {
             PastSource::Own(ranking) => {
                 let ranking = ranking.unwrap_or(self.ranking);
                 if ranking == Ranking::None {
-                    return Ok(String::new());
+                    return Ok(Passages::default());
                 }
                 if self.built_with == Some(ranking) {
-                    return Ok(example.past_passages.clone());
+                    return Ok(Passages {
+                        entries: example.entries.clone(),
+                        text: example.past_passages.clone(),
+                        encoder: None,
+                    });
                 }
                 self.rank(&self.own(example)?, example, ranking)?
             }
             PastSource::OwnAtRandom => self.at_random(&self.own(example)?, example)?,
             PastSource::OtherAuthor => self.of_another(example)?,
         };
-        Ok(past_passages(&ranked).text)
+        let mut kept = past_passages(&ranked);
+        kept.entries.retain(|entry| entry.kept);
+        let encoder = self.encoder.get().and_then(Option::as_ref);
+        Ok(Passages {
+            entries: kept.entries,
+            text: kept.text,
+            encoder: encoder.map(|encoder| encoder.identity().to_owned()),
+        })
     }
 
     /// The best past passage of an example, for pasting.
-    pub(super) fn best(&self, example: &Example) -> anyhow::Result<String> {
-        if self.built_with == Some(self.ranking) {
-            let first = example.entries.first();
-            return Ok(first.map(|entry| entry.text.clone()).unwrap_or_default());
-        }
-        let ranked = self.rank(&self.own(example)?, example, self.ranking)?;
-        Ok(ranked
-            .into_iter()
-            .next()
-            .map(|one| one.text)
-            .unwrap_or_default())
+    pub(crate) fn best(&self, example: &Example) -> anyhow::Result<Passages> {
+        let mut passages = self.passages(example, PastSource::Own(None))?;
+        passages.entries.truncate(1);
+        passages.text = match passages.entries.first() {
+            Some(best) => best.text.clone(),
+            None => String::new(),
+        };
+        Ok(passages)
     }
 
     fn own(&self, example: &Example) -> anyhow::Result<impl Past + use<>> {
@@ -114,9 +168,14 @@ impl<'a> Pasts<'a> {
         ranking: Ranking,
     ) -> anyhow::Result<Vec<Ranked>> {
         let text = &example.immediate_context;
-        let vector = match (ranking.is_dense(), self.encoder()?) {
-            (false, _) | (true, None) => None,
-            (true, Some(encoder)) => {
+        let encoder = if ranking.is_dense() {
+            self.encoder()?.as_ref()
+        } else {
+            None
+        };
+        let vector = match encoder {
+            None => None,
+            Some(encoder) => {
                 require_encoder(past, encoder.identity())?;
                 encoder
                     .embed(&[text])
@@ -152,8 +211,8 @@ impl<'a> Pasts<'a> {
     }
 
     /// Whether anybody else of the split had written anything by then.
-    pub(super) fn has_another(&self, example: &Example) -> anyhow::Result<bool> {
-        Ok(!self.others(example)?.is_empty())
+    pub(crate) fn has_another(&self, example: &Example) -> anyhow::Result<bool> {
+        Ok(!self.samples.is_empty() || !self.others(example)?.is_empty())
     }
 
     /// The other authors who had written something by then: those who had written about as much as
@@ -181,6 +240,10 @@ impl<'a> Pasts<'a> {
     fn of_another(&self, example: &Example) -> anyhow::Result<Vec<Ranked>> {
         let others = self.others(example)?;
         let Some((_, _, author)) = others.iter().min_by_key(|(_, draw, _)| draw) else {
+            if let Some(documents) = self.sample(example) {
+                let count = self.own(example)?.documents().min(documents.len());
+                return self.of_memory(&documents[..count], example);
+            }
             return Err(Failure::new(
                 "no_other_author",
                 "no other author had written anything by then",
@@ -195,14 +258,28 @@ impl<'a> Pasts<'a> {
         } else {
             let mut documents: Vec<Document> = archive.documents(author)?;
             documents.truncate(self.own(example)?.documents());
-            let dense = if self.ranking.is_dense() {
-                as_encoder(self.encoder()?.as_ref())
-            } else {
-                None
-            };
-            let past = MemoryPast::new(author, &documents, &Before::Now, dense)?;
-            self.rank(&past, example, self.ranking)
+            self.of_memory(&documents, example)
         }
+    }
+
+    fn sample(&self, example: &Example) -> Option<&[Document]> {
+        let drawn = drawn(self.seed, &format!("sample {}", example.id));
+        let place = (drawn % self.samples.len().max(1) as u64) as usize;
+        self.samples.get(place).map(Vec::as_slice)
+    }
+
+    /// All of one author's documents as a past.
+    fn of_memory(&self, documents: &[Document], example: &Example) -> anyhow::Result<Vec<Ranked>> {
+        let Some(first) = documents.first() else {
+            return Ok(Vec::new());
+        };
+        let dense = if self.ranking.is_dense() {
+            as_encoder(self.encoder()?.as_ref())
+        } else {
+            None
+        };
+        let past = MemoryPast::new(&first.author, documents, &Before::Now, dense)?;
+        self.rank(&past, example, self.ranking)
     }
 
     /// How many documents an author had written when the example was; without dates, up to as many

@@ -3,20 +3,20 @@
 
 use std::str::FromStr;
 
-use idiolect_core::{KeywordSource, Ranking, SummarySource};
+use idiolect_core::Ranking;
 
 use crate::failure::Failure;
 
 /// A named configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) name: &'static str,
-    pub(super) makes: Makes,
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) makes: Makes,
 }
 
 /// What a row's text comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Makes {
+pub(crate) enum Makes {
     /// The given start alone.
     Start,
     /// The given start and the best past passage behind it.
@@ -27,15 +27,39 @@ pub(super) enum Makes {
 
 /// What a model is given beside the immediate context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Setup {
-    pub(super) past: PastSource,
-    pub(super) summary: SummarySource,
-    pub(super) keywords: KeywordSource,
+pub(crate) struct Setup {
+    pub(crate) past: PastSource,
+    pub(crate) summary: StageSource,
+    pub(crate) keywords: StageSource,
+}
+
+/// Where a summary or key words come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StageSource {
+    /// The model, given the draft's start.
+    Ctx,
+    /// The past alone.
+    Ind,
+    /// The weak label: what the stage should have said.
+    Label,
+    /// Nowhere.
+    None,
+}
+
+impl StageSource {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ctx => "ctx",
+            Self::Ind => "ind",
+            Self::Label => "label",
+            Self::None => "none",
+        }
+    }
 }
 
 /// Where past passages come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PastSource {
+pub(crate) enum PastSource {
     /// The author's own, ranked in this way; `None`: as the run says.
     Own(Option<Ranking>),
     /// The author's own in an order drawn by the seed.
@@ -48,12 +72,12 @@ pub(super) enum PastSource {
 const fn only(past: Option<Ranking>) -> Makes {
     Makes::Text(Setup {
         past: PastSource::Own(past),
-        summary: SummarySource::None,
-        keywords: KeywordSource::None,
+        summary: StageSource::None,
+        keywords: StageSource::None,
     })
 }
 
-const fn with(past: PastSource, summary: SummarySource, keywords: KeywordSource) -> Makes {
+pub(crate) const fn with(past: PastSource, summary: StageSource, keywords: StageSource) -> Makes {
     Makes::Text(Setup {
         past,
         summary,
@@ -63,13 +87,12 @@ const fn with(past: PastSource, summary: SummarySource, keywords: KeywordSource)
 
 const OWN: PastSource = PastSource::Own(None);
 
-use KeywordSource as K;
-use SummarySource as S;
+use StageSource as S;
 
 /// All of them: the paper's in the order of its tables, between the controls. Summaries stand on the
 /// run's ranking, key words on the better summary, author distinction on the better key words; the
 /// last two differ by what the model was trained on, not by what it is given.
-pub(super) const ROWS: [Row; 15] = [
+pub(super) const ROWS: [Row; 17] = [
     row("CopyStart", Makes::Start),
     row("PasteBest", Makes::BestPassage),
     row("ImmedCtx", only(Some(Ranking::None))),
@@ -78,14 +101,19 @@ pub(super) const ROWS: [Row; 15] = [
     row("RankDocDense", only(Some(Ranking::DocDense))),
     row("RankSnippet", only(Some(Ranking::Snippet))),
     row("RankDocBySnpt", only(Some(Ranking::DocBySnippet))),
-    row("SumCtxInd", with(OWN, S::Ind, K::None)),
-    row("SumCtx", with(OWN, S::Ctx, K::None)),
-    row("SynCtxInd", with(OWN, S::Ctx, K::Ind)),
-    row("SynCtx", with(OWN, S::Ctx, K::Ctx)),
-    row("AuthorPred", with(OWN, S::Ctx, K::Ctx)),
-    row("WrongAuthor", with(PastSource::OtherAuthor, S::Ctx, K::Ctx)),
-    row("RandomPast", with(PastSource::OwnAtRandom, S::Ctx, K::Ctx)),
+    row("SumCtxInd", with(OWN, S::Ind, S::None)),
+    row("SumCtx", with(OWN, S::Ctx, S::None)),
+    row("SynCtxInd", with(OWN, S::Ctx, S::Ind)),
+    row("SynCtx", with(OWN, S::Ctx, S::Ctx)),
+    row("AuthorPred", with(OWN, S::Ctx, S::Ctx)),
+    row("WrongAuthor", with(PastSource::OtherAuthor, S::Ctx, S::Ctx)),
+    row("RandomPast", with(PastSource::OwnAtRandom, S::Ctx, S::Ctx)),
+    row("OracleSum", with(OWN, S::Label, S::None)),
+    row("OracleSyn", with(OWN, S::Ctx, S::Label)),
 ];
+
+/// Those of the paper's tables, and their controls.
+const PAPER: usize = 15;
 
 const fn row(name: &'static str, makes: Makes) -> Row {
     Row { name, makes }
@@ -100,7 +128,7 @@ impl FromStr for Row {
             .ok_or_else(|| {
                 let known: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
                 Failure::new("unknown_row", format!("there is no row `{name}`")).hint(format!(
-                    "the rows are {}; `paper` means all",
+                    "the rows are {}; `paper` means all but the last two",
                     known.join(", ")
                 ))
             })
@@ -112,7 +140,7 @@ pub(super) fn rows(names: &[String]) -> Result<Vec<Row>, Failure> {
     let mut rows: Vec<Row> = Vec::new();
     for name in names {
         let named = match name.as_str() {
-            "paper" => ROWS.to_vec(),
+            "paper" => ROWS[..PAPER].to_vec(),
             name => vec![name.parse()?],
         };
         for row in named {
@@ -132,7 +160,8 @@ mod tests {
     fn paper_means_all_of_them_once() {
         let names = ["AuthorPred".to_owned(), "paper".to_owned()];
         let rows = rows(&names).unwrap();
-        assert_eq!(rows.len(), ROWS.len());
+        assert_eq!(rows.len(), PAPER);
+        assert_eq!(ROWS[PAPER - 1].name, "RandomPast");
         assert_eq!(rows[0].name, "AuthorPred");
     }
 

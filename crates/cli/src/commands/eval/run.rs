@@ -1,32 +1,53 @@
 //! What the model makes of examples under a row: text, and the likelihood of the true continuation.
 
+use std::time::Instant;
+
 use anyhow::Context as _;
-use idiolect_core::{KeywordSource, SummarySource};
-use idiolect_models::{Decoding, Seq2Seq, Tokenizer};
+use idiolect_core::FinishReason;
+use idiolect_models::{Decoding, Generated, Seq2Seq, Tokenizer};
 use idiolect_pipeline::{Prompt, guarded_greedy, keywords_of};
 use idiolect_training::examples::Example;
 use idiolect_training::features::Target;
 
-use super::past::Pasts;
-use super::rows::Setup;
+use super::past::{Passages, Pasts};
+use super::rows::{Setup, StageSource};
 
 /// What came of one example under one setup.
 #[derive(Debug, Clone)]
-pub(super) struct Made {
-    pub(super) text: Option<String>,
+pub(crate) struct Made {
+    pub(crate) text: Option<String>,
+    /// Generated after the start.
+    pub(crate) tokens: usize,
+    pub(crate) finish_reason: FinishReason,
+    /// This example's share of what its batch took.
+    pub(crate) milliseconds: f64,
+    /// What the model was given.
+    pub(crate) past: Passages,
+    pub(crate) summary: String,
+    pub(crate) keywords: Vec<String>,
+    pub(crate) prompt: String,
     /// Nats over the scored tokens of the true continuation.
-    pub(super) nll: f64,
+    pub(crate) nll: f64,
     /// Bytes of exactly that part.
-    pub(super) bytes: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What the generator is given for one example.
+struct Given {
+    past: Passages,
+    summary: String,
+    keywords: Vec<String>,
+    prompt: String,
+    input: Vec<u32>,
 }
 
 /// A model and how it is asked.
-pub(super) struct Maker<'a> {
-    pub(super) model: &'a Seq2Seq,
+pub(crate) struct Maker<'a> {
+    pub(crate) model: &'a Seq2Seq,
     /// `None`: likelihoods only.
-    pub(super) decoding: Option<&'a Decoding>,
+    pub(crate) decoding: Option<&'a Decoding>,
     /// Longest target, in tokens.
-    pub(super) target_tokens: usize,
+    pub(crate) target_tokens: usize,
 }
 
 /// As in `write`, so that rows are about what users get.
@@ -35,65 +56,94 @@ const KEYWORD_TOKENS: usize = 20;
 
 impl Maker<'_> {
     /// Everything a row needs, for a few examples at once.
-    pub(super) fn make(
+    pub(crate) fn make(
         &self,
         examples: &[Example],
         setup: Setup,
         pasts: &Pasts<'_>,
     ) -> anyhow::Result<Vec<Made>> {
-        let inputs = self.inputs(examples, setup, pasts)?;
-        let texts = match self.decoding {
+        let mut given = self.given(examples, setup, pasts)?;
+        let inputs: Vec<Vec<u32>> = given
+            .iter_mut()
+            .map(|one| std::mem::take(&mut one.input))
+            .collect();
+        let begun = Instant::now();
+        let texts: Vec<Option<Generated>> = match self.decoding {
             None => vec![None; examples.len()],
-            Some(decoding) => self
-                .answers(&inputs, decoding)?
-                .into_iter()
-                .map(Some)
-                .collect(),
+            Some(decoding) => {
+                let generated = self.model.generate_batch(&inputs, decoding)?;
+                generated.into_iter().map(Some).collect()
+            }
         };
+        let milliseconds = begun.elapsed().as_secs_f64() * 1000.0 / examples.len().max(1) as f64;
         let likelihoods = self.likelihoods(examples, &inputs)?;
-        Ok(texts
-            .into_iter()
-            .zip(likelihoods)
-            .map(|(text, (nll, bytes))| Made { text, nll, bytes })
+        let tokenizer = self.tokenizer()?;
+        let written = given.into_iter().zip(texts).zip(likelihoods);
+        Ok(written
+            .map(|((given, text), (nll, bytes))| Made {
+                tokens: text.as_ref().map_or(0, |one| one.output_ids.len()),
+                finish_reason: text
+                    .as_ref()
+                    .map_or(FinishReason::Stop, |one| one.finish_reason),
+                text: text.map(|one| tokenizer.decode(&one.output_ids)),
+                milliseconds,
+                past: given.past,
+                summary: given.summary,
+                keywords: given.keywords,
+                prompt: given.prompt,
+                nll,
+                bytes,
+            })
             .collect())
     }
 
     /// The generator's inputs (paper §5): context, summary, key words, past passages.
-    fn inputs(
+    fn given(
         &self,
         examples: &[Example],
         setup: Setup,
         pasts: &Pasts<'_>,
-    ) -> anyhow::Result<Vec<Vec<u32>>> {
-        let passages: Vec<String> = examples
+    ) -> anyhow::Result<Vec<Given>> {
+        let found: Vec<Passages> = examples
             .iter()
             .map(|example| pasts.passages(example, setup.past))
             .collect::<Result<_, _>>()?;
+        let passages: Vec<&str> = found.iter().map(|one| one.text.as_str()).collect();
         let summaries = self.summaries(examples, setup.summary, &passages)?;
         let keywords = self.keywords(examples, setup, &passages)?;
-        examples
-            .iter()
-            .zip(&passages)
-            .zip(summaries.iter().zip(&keywords))
-            .map(|((example, past), (summary, words))| {
-                let context = &example.immediate_context;
-                self.fitted(&Prompt::generation(context, summary, words, past))
-            })
-            .collect()
+        let mut given = Vec::with_capacity(examples.len());
+        for (((example, past), summary), keywords) in
+            examples.iter().zip(found).zip(summaries).zip(keywords)
+        {
+            let context = &example.immediate_context;
+            let prompt = Prompt::generation(context, &summary, &keywords, &past.text);
+            let fitted = prompt.fit_to(self.model, None)?;
+            given.push(Given {
+                past,
+                summary,
+                keywords,
+                prompt: fitted.text,
+                input: fitted.ids,
+            });
+        }
+        Ok(given)
     }
 
     fn summaries(
         &self,
         examples: &[Example],
-        source: SummarySource,
-        passages: &[String],
+        source: StageSource,
+        passages: &[&str],
     ) -> anyhow::Result<Vec<String>> {
-        if source == SummarySource::None {
-            return Ok(vec![String::new(); examples.len()]);
+        let labels = || examples.iter().map(|example| example.summary_label.clone());
+        match source {
+            StageSource::None => return Ok(vec![String::new(); examples.len()]),
+            StageSource::Label => return Ok(labels().collect()),
+            StageSource::Ctx | StageSource::Ind => {}
         }
         self.asked(examples, passages, SUMMARY_TOKENS, |example, past| {
             let context = &example.immediate_context;
-            Prompt::summary((source == SummarySource::Ctx).then_some(context), past)
+            Prompt::summary((source == StageSource::Ctx).then_some(context), past)
         })
     }
 
@@ -101,16 +151,20 @@ impl Maker<'_> {
         &self,
         examples: &[Example],
         setup: Setup,
-        passages: &[String],
+        passages: &[&str],
     ) -> anyhow::Result<Vec<Vec<String>>> {
         Ok(match setup.keywords {
-            KeywordSource::None => vec![Vec::new(); examples.len()],
+            StageSource::Label => examples
+                .iter()
+                .map(|example| example.keyword_label.clone())
+                .collect(),
+            StageSource::None => vec![Vec::new(); examples.len()],
             // Words of the author's own past, whatever passages are given.
-            KeywordSource::Ind => examples
+            StageSource::Ind => examples
                 .iter()
                 .map(|example| example.keywords_ind.clone())
                 .collect(),
-            KeywordSource::Ctx => self
+            StageSource::Ctx => self
                 .asked(examples, passages, KEYWORD_TOKENS, |example, past| {
                     Prompt::keywords(&example.immediate_context, past)
                 })?
@@ -125,7 +179,7 @@ impl Maker<'_> {
     fn asked(
         &self,
         examples: &[Example],
-        passages: &[String],
+        passages: &[&str],
         max_tokens: usize,
         prompt: impl Fn(&Example, &str) -> Prompt,
     ) -> anyhow::Result<Vec<String>> {

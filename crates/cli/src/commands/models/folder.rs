@@ -266,7 +266,11 @@ pub(super) fn add(arguments: &AddArguments, context: &mut Context) -> anyhow::Re
         SentenceEncoder::files(folder)?
     } else {
         let stored = Stored::load(folder)?;
-        Seq2Seq::of_stored(&stored, &context.settings.device()?, WeightFormat::F32)?;
+        Seq2Seq::of_stored(
+            &stored,
+            &context.settings.device()?,
+            Some(WeightFormat::F32),
+        )?;
         let names = stored.weights().files().filter_map(Path::file_name);
         let others = FILES.iter().map(OsStr::new);
         names.chain(others).map(PathBuf::from).collect()

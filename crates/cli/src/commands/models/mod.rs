@@ -1,9 +1,9 @@
 //! `idiolect models`: the models at hand, and what they compute.
 
+mod convert;
 mod folder;
 mod forward;
 mod generate;
-mod merge;
 
 use clap::{Args, Subcommand};
 
@@ -45,7 +45,9 @@ enum Action {
     /// Let a model write, without anything around it
     Generate(generate::Arguments),
     /// Write a model with an adapter in its weights
-    Merge(merge::Arguments),
+    Merge(convert::Arguments),
+    /// Write a model with its weights in fewer bits, as `--weights` says
+    Convert(convert::Arguments),
     /// Print the numbers that a model computes, to compare it with its original
     Forward(forward::Arguments),
 }
@@ -63,7 +65,8 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         .hint("download the model's folder yourself, then `idiolect models add DIR`")
         .into()),
         Action::Generate(arguments) => generate::run(arguments, context),
-        Action::Merge(arguments) => merge::run(arguments, context),
+        Action::Merge(arguments) => convert::merge(arguments, context),
+        Action::Convert(arguments) => convert::convert(arguments, context),
         Action::Forward(arguments) => forward::run(arguments, context),
     }
 }

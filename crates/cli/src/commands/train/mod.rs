@@ -136,7 +136,8 @@ pub(crate) struct Arguments {
     /// Forward passes a step [default: 1]
     #[arg(long, value_name = "N", help_heading = "Training", value_parser = at_least_one)]
     accumulate: Option<usize>,
-    /// Compute cheap activations again rather than keep them: a third less memory, without dropout
+    /// Compute cheap activations again rather than keep them, on devices other than the CPU: a third less
+    /// memory, without dropout
     #[arg(long, help_heading = "Training")]
     gradient_checkpointing: bool,
     /// [default: adafactor]
