@@ -292,11 +292,11 @@ impl Sketch {
     }
 
     /// A number for each group of values, and the author.
-    fn bands(&self, author: i64) -> impl Iterator<Item = u64> {
+    fn bands(&self, author: i64) -> impl Iterator<Item = u32> {
         self.0.chunks_exact(BAND).enumerate().map(move |(i, band)| {
             let mut hasher = DefaultHasher::new();
             (author, i, band).hash(&mut hasher);
-            hasher.finish()
+            hasher.finish() as u32
         })
     }
 
@@ -334,19 +334,17 @@ fn phrases(content: &str) -> HashSet<u64> {
     found
 }
 
-/// Documents by the groups of their sketches, of authors that were asked for.
+/// Of each group of values, hashed, the earliest document that has it, of the authors that were asked
+/// for. Both are cut to 32 bits: what is found is compared with what is stored.
 #[derive(Default)]
 pub(crate) struct Near {
-    documents: HashMap<u64, Vec<i64>>,
+    documents: HashMap<u32, u32>,
     loaded: HashSet<i64>,
-    entries: usize,
 }
 
-/// How many entries are held; then all are forgotten, and loaded again as they are asked for.
-const MOST_ENTRIES: usize = 1_000_000;
-
-/// How many documents are looked at for one.
-const MOST_CANDIDATES: usize = 32;
+/// How many entries are held, about a million documents. Beyond them other authors are forgotten; of one
+/// who has written more, later repetitions may not be seen.
+const MOST_ENTRIES: usize = 4_000_000;
 
 impl Near {
     /// The earliest document of the author's that is nearly the same, other than itself.
@@ -362,13 +360,11 @@ impl Near {
         let mut candidates: Vec<i64> = sketch
             .bands(author)
             .filter_map(|band| self.documents.get(&band))
-            .flatten()
-            .copied()
+            .map(|candidate| i64::from(*candidate))
             .filter(|candidate| *candidate != key)
             .collect();
         candidates.sort_unstable();
         candidates.dedup();
-        candidates.truncate(MOST_CANDIDATES);
         let mut read = connection.prepare_cached(
             "SELECT o.sketch FROM origins o JOIN documents d ON d.key = o.document
              WHERE o.document = ?1 AND d.author = ?2 AND o.sketch IS NOT NULL",
@@ -393,15 +389,16 @@ impl Near {
     }
 
     fn load(&mut self, connection: &Connection, author: i64) -> Result<(), Error> {
-        if self.entries > MOST_ENTRIES {
-            *self = Self::default();
-        }
-        if !self.loaded.insert(author) {
+        if self.loaded.contains(&author) {
             return Ok(());
         }
+        if self.documents.len() >= MOST_ENTRIES {
+            *self = Self::default();
+        }
+        self.loaded.insert(author);
         let mut statement = connection.prepare_cached(
             "SELECT o.document, o.sketch FROM documents d JOIN origins o ON o.document = d.key
-             WHERE d.author = ?1 AND o.sketch IS NOT NULL",
+             WHERE d.author = ?1 AND o.sketch IS NOT NULL ORDER BY o.document",
         )?;
         let mut rows = statement.query([author])?;
         while let Some(row) = rows.next()? {
@@ -421,11 +418,10 @@ impl Near {
     }
 
     fn insert(&mut self, author: i64, key: i64, sketch: &Sketch) {
+        let Ok(key) = u32::try_from(key) else { return };
         for band in sketch.bands(author) {
-            let documents = self.documents.entry(band).or_default();
-            if documents.len() < MOST_CANDIDATES && !documents.contains(&key) {
-                documents.push(key);
-                self.entries += 1;
+            if self.documents.len() < MOST_ENTRIES {
+                self.documents.entry(band).or_insert(key);
             }
         }
     }

@@ -13,7 +13,7 @@ fn a_report_adds_up_and_a_second_import_adds_nothing() {
     snapshot!(home.run(&["import", "letters.jsonl", "--json"]), @r#"
     exit: 0
     --- stdout
-    {"read":8,"added":0,"updated":0,"unchanged":8,"skipped":{},"problems":[],"authors":3,"snippets":0,"seconds":[TIME],"ignored_fields":{},"dry_run":false,"interrupted":false}
+    {"read":8,"added":0,"updated":0,"unchanged":8,"skipped":{},"problems":[],"authors":3,"snippets":0,"seconds":[TIME],"removed":{},"known":0,"near_duplicates":0,"ignored_fields":{},"dry_run":false,"interrupted":false}
     "#);
 }
 
@@ -46,7 +46,7 @@ fn broken_items_are_problems_and_the_rest_is_stored() {
     snapshot!(home.run(&["import", "mixed.jsonl", "--json"]), @r#"
     exit: 0
     --- stdout
-    {"read":9,"added":0,"updated":0,"unchanged":2,"skipped":{"empty_text":1},"problems":[{"source":"mixed.jsonl","location":"line 2","reason":"invalid JSON at column 16"},{"source":"mixed.jsonl","location":"line 3","reason":"not valid UTF-8"},{"source":"mixed.jsonl","location":"line 4","reason":"`text` is missing"},{"source":"mixed.jsonl","location":"line 5","reason":"not a JSON object"},{"source":"mixed.jsonl","location":"line 8","reason":"no author is named: use --author"},{"source":"mixed.jsonl","location":"line 9","reason":"`date` is neither RFC 3339 nor YYYY-MM-DD"}],"authors":1,"snippets":0,"seconds":[TIME],"ignored_fields":{"mood":2},"dry_run":false,"interrupted":false}
+    {"read":9,"added":0,"updated":0,"unchanged":2,"skipped":{"empty_text":1},"problems":[{"source":"mixed.jsonl","location":"line 2","reason":"invalid JSON at column 16"},{"source":"mixed.jsonl","location":"line 3","reason":"not valid UTF-8"},{"source":"mixed.jsonl","location":"line 4","reason":"`text` is missing"},{"source":"mixed.jsonl","location":"line 5","reason":"not a JSON object"},{"source":"mixed.jsonl","location":"line 8","reason":"no author is named: use --author"},{"source":"mixed.jsonl","location":"line 9","reason":"`date` is neither RFC 3339 nor YYYY-MM-DD"}],"authors":1,"snippets":0,"seconds":[TIME],"removed":{},"known":0,"near_duplicates":0,"ignored_fields":{"mood":2},"dry_run":false,"interrupted":false}
     "#);
     snapshot!(home.run(&["sources", "show", "1"]), @"
     exit: 0
@@ -75,14 +75,15 @@ From: Me <me@example.org>\nTo: ana@example.org\nDate: Fri, 1 Mar 2019 12:00:00 +
     snapshot!(home.run(&["import", "sent.mbox"]), @"
     exit: 2
     --- stderr
-    error: sent.mbox: a mailbox, and no address of yours is given
-    hint: name your addresses with --me ADDRESS (repeatable): only what they sent is kept
+    error: sent.mbox: it has messages of several people, and no address or name of yours is given
+    hint: name them with --me ADDRESS (repeatable): only what they sent is kept
     ");
     snapshot!(home.run(&["import", "sent.mbox", "--me", "me@example.org", "--author", "me"]), @"
     exit: 0
     --- stdout
     3 read in [TIME] s
     1 added, 0 updated, 0 unchanged: 1 author, 1 new snippet
+    left out of them: 1 quote, 1 signature
     1 skipped: other sender
     1 could not be read
       sent.mbox, line 23: the message is cut off

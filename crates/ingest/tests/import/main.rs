@@ -6,6 +6,7 @@ mod any_bytes;
 mod archives;
 mod chats;
 mod documents;
+mod hostile;
 mod jsonl;
 mod letters;
 mod markdown;

@@ -87,14 +87,15 @@ fn hash(value: &impl Hash) -> u64 {
 fn compare(seen: &mut Seen, documents: &[Document]) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
     for document in documents {
+        let text = document.content();
         let key = hash(&(&document.author, &document.id));
-        let content = hash(&(&document.author, document.content()));
-        let whole = hash(&format!("{document:?}"));
+        let content = hash(&(&document.author, &text));
+        let whole = hash(&fields(document));
         let known = if let Some(known) = seen.documents.get(&key) {
             Some(*known)
         } else {
             let stored = stored(seen.archive.as_ref(), document)?;
-            stored.map(|stored| hash(&format!("{stored:?}")))
+            stored.map(|stored| hash(&fields(&stored)))
         };
         match known {
             Some(known) if known == whole => outcome.unchanged += 1,
@@ -105,7 +106,7 @@ fn compare(seen: &mut Seen, documents: &[Document]) -> anyhow::Result<Outcome> {
                 continue;
             }
             before => {
-                outcome.snippets += snippets(&document.content()).len();
+                outcome.snippets += snippets(&text).len();
                 match before {
                     Some(_) => outcome.updated += 1,
                     None => outcome.added += 1,
@@ -116,6 +117,22 @@ fn compare(seen: &mut Seen, documents: &[Document]) -> anyhow::Result<Outcome> {
         seen.contents.insert(content);
     }
     Ok(outcome)
+}
+
+/// All of a document, to be hashed.
+fn fields(document: &Document) -> impl Hash {
+    let Document {
+        id,
+        author,
+        date,
+        n,
+        title,
+        text,
+        kind,
+        thread,
+        to,
+    } = document;
+    ((id, author, date, n), (title, text, kind, thread, to))
 }
 
 fn is_stored(archive: Option<&Archive>, document: &Document) -> anyhow::Result<bool> {
