@@ -177,7 +177,7 @@ const ZIP_MAGIC: &[u8] = b"PK\x03\x04";
 /// # Errors
 /// [`Error::UnknownFormat`].
 pub(crate) fn format_of(name: &str, head: &[u8], sink: &Sink<'_>) -> Result<Format, Error> {
-    let given = sink.options.format;
+    let given = sink.format();
     let is_zip = head.starts_with(ZIP_MAGIC);
     match given {
         Format::Docx | Format::Odt => Ok(given),

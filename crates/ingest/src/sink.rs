@@ -10,7 +10,7 @@ use idiolect_core::Document;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Error, Imported, Item, Mark, Options, Problem, Reason, Removed, SkipReason,
+    Error, Format, Imported, Item, Mark, Options, Problem, Reason, Removed, SkipReason,
     export::Export,
     letters::{Letter, Letters},
     mark::MOST_PROBLEMS,
@@ -117,6 +117,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) owner: Owner,
     /// What the folder or archive being read is as a whole.
     pub(crate) export: Export,
+    /// Whether what is read now lies in an archive.
+    pub(crate) in_archive: bool,
     /// What ends the author's mails.
     pub(crate) letters: Letters,
     /// Lines of the file that were read: before it is, those of its known part; behind it, all.
@@ -147,12 +149,21 @@ impl<'a> Sink<'a> {
             source: String::new(),
             owner: Owner::default(),
             export: Export::None,
+            in_archive: false,
             letters: Letters::default(),
             lines_before: 0,
             tally: Rc::default(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             each,
+        }
+    }
+
+    /// The format that was asked for; what lies in an archive is told from its name again.
+    pub(crate) fn format(&self) -> Format {
+        match self.options.format {
+            Format::Zip if self.in_archive => Format::Auto,
+            format => format,
         }
     }
 

@@ -60,11 +60,12 @@ pub(crate) fn read<'a>(
     };
     let export = Export::of(&mut tree, sink);
     let before = std::mem::replace(&mut sink.export, export.clone());
+    sink.in_archive = true;
     let mut found = false;
     let mut flow = ControlFlow::Continue(());
     for (name, at) in names {
         let inside = &name[shared.len()..];
-        let wanted = formats::wanted(inside, sink.options.format, &export);
+        let wanted = formats::wanted(inside, sink.format(), &export);
         if wanted == Wanted::No {
             continue;
         }
@@ -88,6 +89,7 @@ pub(crate) fn read<'a>(
         }
     }
     sink.export = before;
+    sink.in_archive = false;
     sink.source.clone_from(&source);
     if found {
         Ok(flow)

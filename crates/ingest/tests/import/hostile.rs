@@ -127,6 +127,9 @@ fn what_is_bent_anywhere_is_survived() {
             let mut bent = content.to_vec();
             for _ in 0..=dice.below(8) {
                 let at = dice.below(bent.len());
+                if bent.is_empty() {
+                    break;
+                }
                 match dice.below(4) {
                     0 => bent[at] = dice.below(256) as u8,
                     1 => bent[at] ^= 1 << dice.below(8),
