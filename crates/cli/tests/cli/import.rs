@@ -339,7 +339,7 @@ fn what_was_left_out_can_be_seen() {
         "{shown}"
     );
     assert!(
-        shown.contains("bytes 44 to 51: signature\n  | -- \n  | Me\n"),
+        shown.contains("bytes 44 to 52: signature\n  | -- \n  | Me\n"),
         "{shown}"
     );
     std::fs::remove_file(home.path().join("sent.mbox")).unwrap();

@@ -111,7 +111,7 @@ fn print(removed: &Removed<'_>, context: &mut Context) -> std::io::Result<()> {
     context.printer.line(format_args!(
         "{document} ({location}), bytes {start} to {end}: {reason}"
     ))?;
-    for line in text.unwrap_or_default().lines() {
+    for line in text.unwrap_or_default().trim_end().lines() {
         context
             .printer
             .line(format_args!("  | {}", harmless(line)))?;
