@@ -30,7 +30,13 @@ pub(crate) fn moment(text: &str) -> Option<Timestamp> {
     if let Ok(local) = text.replace('/', "-").parse::<civil::DateTime>() {
         return in_utc(local);
     }
-    for format in ["%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y"] {
+    // With points the day stands first everywhere.
+    for format in ["%d.%m.%Y %H:%M:%S", "%d.%m.%Y, %H:%M", "%d.%m.%Y %H:%M"] {
+        if let Ok(local) = civil::DateTime::strptime(format, text) {
+            return in_utc(local);
+        }
+    }
+    for format in ["%d.%m.%Y", "%B %d, %Y", "%b %d, %Y", "%d %B %Y", "%d %b %Y"] {
         if let Ok(day) = civil::Date::strptime(format, text) {
             return in_utc(day.at(0, 0, 0, 0));
         }
@@ -252,6 +258,8 @@ mod tests {
             ("March 4, 2011", "2011-03-04T00:00:00Z"),
             ("4 Mar 2011", "2011-03-04T00:00:00Z"),
             ("Fri, 04 Mar 2011 05:06:07 GMT", "2011-03-04T05:06:07Z"),
+            ("05.01.2004", "2004-01-05T00:00:00Z"),
+            ("5.1.2004 10:30", "2004-01-05T10:30:00Z"),
         ] {
             assert_eq!(moment(text), Some(expected.parse().unwrap()), "{text}");
         }

@@ -9,7 +9,7 @@ use crate::{
     html::{self, Quoted},
     json::{self, Fields},
     quotes::own_words,
-    sink::{Outcome, Sink},
+    sink::{Outcome, Sink, apart},
 };
 
 /// Reads every item as one document of its writer.
@@ -49,7 +49,7 @@ fn outcome(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
         fields.text("type") == Some("comment") || fields.0.contains_key("comment_text");
     let parent = fields.id("story_id").or_else(|| fields.id("parent"));
     let document = Document {
-        id: id.clone().unwrap_or_default(),
+        id: apart("hn", id.as_deref().unwrap_or_default()),
         author: sink
             .options
             .author

@@ -100,7 +100,7 @@ fn paragraphs(xml: &str, keep_code: bool) -> Result<(Option<String>, Paragraphs)
                     }
                 }
                 "text:s" => {
-                    const MOST: usize = 100;
+                    const MOST: usize = 20;
                     let count = attribute(tag, "text:c").and_then(|count| count.parse().ok());
                     out.push(&" ".repeat(count.unwrap_or(1).min(MOST)));
                 }

@@ -306,10 +306,12 @@ impl<'a> Lines<'a> {
 /// How many lines a signature has at most where its mark is a bare `--`.
 const SIGNATURE_LINES: usize = 10;
 
-/// `> text`, `>> text`, and `JS> text` with the initials of who wrote it.
+/// `> text`, `>> text`, and `JS> text` with the initials of who wrote it. `R> ` and `SQL> ` are what
+/// programs print before what their users type.
 fn is_quoted(line: &str) -> bool {
     let behind_initials = line.trim_start_matches(|c: char| c.is_ascii_uppercase());
-    line.len() - behind_initials.len() <= 4 && behind_initials.starts_with('>')
+    let initials = line.len() - behind_initials.len();
+    behind_initials.starts_with('>') && matches!(initials, 0 | 2..=4) && !line.starts_with("SQL>")
 }
 
 /// The words between two runs of dashes, in lower case.

@@ -107,6 +107,14 @@ pub(crate) enum Waiting {
     },
 }
 
+/// An id among those of one place: people's posts are numbered in many. Nothing where there is none.
+pub(crate) fn apart(place: &str, id: &str) -> String {
+    match id.trim() {
+        "" => String::new(),
+        id => format!("{place}-{id}"),
+    }
+}
+
 /// Where every reader puts its items: fills in ids, keeps to the dates asked for, counts.
 pub(crate) struct Sink<'a> {
     pub(crate) options: &'a Options,

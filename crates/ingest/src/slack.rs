@@ -13,6 +13,9 @@ use crate::{
     telegram::without,
 };
 
+/// A name stands in the place of a short id: long ones would blow a text up.
+const LONGEST_NAME: usize = 100;
+
 /// Who is who.
 #[derive(Debug, Default)]
 pub(crate) struct Users {
@@ -46,7 +49,8 @@ impl Users {
             for name in names.into_iter().flatten() {
                 users.ids.insert(name.to_lowercase(), id.clone());
             }
-            if let Some(shown) = names.into_iter().flatten().next() {
+            let mut names = names.into_iter().flatten();
+            if let Some(shown) = names.find(|name| name.len() <= LONGEST_NAME) {
                 users.shown.insert(id, shown.to_owned());
             }
         }
@@ -148,12 +152,10 @@ fn plain(text: &str, users: &Users) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, behind)) = rest.split_once('<') {
-        plain.push_str(before);
         let Some((inner, after)) = behind.split_once('>') else {
-            plain.push('<');
-            rest = behind;
-            continue;
+            break;
         };
+        plain.push_str(before);
         rest = after;
         let (target, label) = match inner.split_once('|') {
             Some((target, label)) => (target, Some(label)),

@@ -9,7 +9,7 @@ use crate::{
     Error, Reason, SkipReason, dates,
     json::{self, Fields},
     reddit::unescaped,
-    sink::{Outcome, Owner, Sink},
+    sink::{Outcome, Owner, Sink, apart},
 };
 
 /// Whether a file of the archive holds what its owner wrote to everybody.
@@ -95,7 +95,7 @@ fn outcome(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
         let text = unescaped(text.unwrap_or_default());
         let date = note.text("createdAt").and_then(dates::moment);
         let id = note.id("noteTweetId").unwrap_or_default();
-        return Ok(post(id, author, &text, date, None, None));
+        return Ok(post(&id, author, &text, date, None, None));
     }
     // Archives of old have no object around each.
     let tweet = fields.object("tweet").unwrap_or_else(|| fields.clone());
@@ -119,17 +119,17 @@ fn outcome(fields: &Fields, sink: &Sink<'_>) -> Result<Outcome, Reason> {
         .map(str::to_owned);
     let date = tweet.text("created_at").and_then(dates::moment);
     Ok(post(
-        id.clone(),
+        &id,
         author,
         &text,
         date,
-        thread.or(Some(id)),
+        thread.or_else(|| Some(id.clone())),
         to.map(str::to_owned),
     ))
 }
 
 fn post(
-    id: String,
+    id: &str,
     author: String,
     text: &str,
     date: Option<jiff::Timestamp>,
@@ -140,7 +140,7 @@ fn post(
         return Outcome::Skipped(SkipReason::NoText);
     }
     Outcome::Document(Box::new(Document {
-        id,
+        id: apart("x", id),
         author,
         date,
         n: None,
@@ -150,6 +150,38 @@ fn post(
         thread,
         to,
     }))
+}
+
+/// How many links a post has, and how long it can become by them.
+const MOST_LINKS: usize = 100;
+const LONGEST_POST: usize = 1 << 16;
+
+/// The text with the second of each pair in the place of the first. What is put in is not looked at
+/// again.
+fn with_links(text: &str, links: impl Iterator<Item = (String, String)>) -> String {
+    let links: Vec<(String, String)> = links
+        .filter(|(short, _)| short.starts_with("http"))
+        .take(MOST_LINKS)
+        .collect();
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("http").filter(|_| out.len() < LONGEST_POST) {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let found = links.iter().filter(|(short, _)| rest.starts_with(short));
+        match found.max_by_key(|(short, _)| short.len()) {
+            Some((short, whole)) => {
+                out.push_str(whole);
+                rest = &rest[short.len()..];
+            }
+            None => {
+                out.push_str("http");
+                rest = &rest[4..];
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 /// The text without the names that the program puts before an answer, with whole links for short
@@ -168,18 +200,16 @@ fn words(text: &str, tweet: &Fields, is_answer: bool) -> String {
             .unwrap_or_default()
             .to_owned()
     };
-    for link in list("urls") {
-        let (short, whole) = (field(&link, "url"), field(&link, "expanded_url"));
-        if !short.is_empty() && !whole.is_empty() {
-            text = text.replace(&short, &whole);
-        }
-    }
-    for picture in list("media") {
-        let short = field(&picture, "url");
-        if !short.is_empty() {
-            text = text.replace(&short, "");
-        }
-    }
+    let links = list("urls")
+        .iter()
+        .map(|link| (field(link, "url"), field(link, "expanded_url")))
+        .filter(|(_, whole)| !whole.is_empty())
+        .collect::<Vec<_>>();
+    let pictures = list("media");
+    let pictures = pictures
+        .iter()
+        .map(|picture| (field(picture, "url"), String::new()));
+    text = with_links(&text, links.into_iter().chain(pictures));
     if !is_answer {
         return text;
     }

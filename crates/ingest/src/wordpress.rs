@@ -9,7 +9,7 @@ use crate::{
     Reason, SkipReason, dates, html,
     json::{Bounded, ELEMENT_BYTES},
     package::entity,
-    sink::{Outcome, Place, Sink},
+    sink::{Outcome, Place, Sink, apart},
 };
 
 /// Whether the first bytes are those of such an export.
@@ -63,6 +63,7 @@ pub(crate) fn read(reader: &mut dyn BufRead, sink: &mut Sink<'_>) -> ControlFlow
     let mut open: Vec<String> = Vec::new();
     let mut post: Option<Post> = None;
     let mut number = 0;
+    let mut blog = "wordpress".to_owned();
     loop {
         buffer.clear();
         let event = match xml.read_event_into(&mut buffer) {
@@ -100,13 +101,16 @@ pub(crate) fn read(reader: &mut dyn BufRead, sink: &mut Sink<'_>) -> ControlFlow
                     && let Some(post) = post.take()
                 {
                     number += 1;
-                    if let Some(outcome) = outcome(&post, sink) {
+                    if let Some(outcome) = outcome(&post, &blog, sink) {
                         sink.put(Place::Item(number), outcome)?;
                     }
                 }
                 if depth <= 3 {
                     budget.set(ELEMENT_BYTES);
                 }
+            }
+            Event::Text(text) if open.last().is_some_and(|name| name == "wp:base_blog_url") => {
+                blog = host(&text.xml10_content());
             }
             Event::Text(text) => {
                 if let (Some(post), Some(name)) = (&mut post, field(&open))
@@ -142,7 +146,7 @@ pub(crate) fn read(reader: &mut dyn BufRead, sink: &mut Sink<'_>) -> ControlFlow
 }
 
 /// What an item is; `None` where it is a picture, a menu or the like.
-fn outcome(post: &Post, sink: &Sink<'_>) -> Option<Outcome> {
+fn outcome(post: &Post, blog: &str, sink: &Sink<'_>) -> Option<Outcome> {
     if !matches!(post.kind.trim(), "post" | "page") {
         return None;
     }
@@ -183,7 +187,7 @@ fn outcome(post: &Post, sink: &Sink<'_>) -> Option<Outcome> {
     };
     let kind = if is_draft { "draft" } else { post.kind.trim() };
     let document = Document {
-        id: id.trim().to_owned(),
+        id: apart(blog, id),
         author,
         date,
         n: None,
@@ -194,6 +198,15 @@ fn outcome(post: &Post, sink: &Sink<'_>) -> Option<Outcome> {
         to: None,
     };
     Some(Outcome::Reduced(Box::new(document), html, removed))
+}
+
+/// What stands between `https://` and the end of an address; the numbers of posts are a blog's own.
+fn host(address: &str) -> String {
+    let address = address.trim();
+    let address = address
+        .split_once("://")
+        .map_or(address, |(_, behind)| behind);
+    address.trim_end_matches('/').chars().take(100).collect()
 }
 
 /// The editor of old writes no paragraphs: an empty line is one.

@@ -169,7 +169,7 @@ fn whoever_gives_another_address_is_told() {
     0 added, 0 updated, 0 unchanged: 0 authors, 0 new snippets
     1 skipped: other sender
     --- stderr
-    none of these mails is from anna@example.org: is that the address they were sent from?
+    nothing in it is from anna@example.org: is that the address or the name that it was sent from?
     ");
 }
 

@@ -31,6 +31,12 @@ fn marked_lines_are_left_out_and_answers_between_them_stay() {
 }
 
 #[test]
+fn what_programs_print_before_a_command_is_no_quote() {
+    let body = "Try this:\nR> x <- 1\nSQL> select 1;\nJS> I did.\nGood?";
+    assert_eq!(words(body), "Try this:\nR> x <- 1\nSQL> select 1;\n\nGood?");
+}
+
+#[test]
 fn an_attribution_is_known_in_many_languages() {
     for attribution in [
         "On Mon, Jan 5, 2004 at 10:30 AM, Ben Example <ben@example.org> wrote:",

@@ -357,3 +357,30 @@ fn links_to_folders_and_parts_of_exports_are_not_followed() {
     let import = try_path(folder.path(), &options("x", Format::Auto)).unwrap();
     assert_eq!(import.texts(), ["Mine."]);
 }
+
+#[test]
+fn what_stands_for_something_longer_is_put_in_once() {
+    let links =
+        vec![r#"{"url": "https://t.co/a", "expanded_url": "https://t.co/a https://t.co/a"}"#; 60];
+    let tweets = format!(
+        r#"window.YTD.tweets.part0 = [{{"tweet": {{"full_text": "See https://t.co/a.", "entities": {{"urls": [{}]}}}}}}]"#,
+        links.join(",")
+    );
+    let import = in_time(tweets.as_bytes(), "tweets.js", &options("x", Format::X));
+    assert_eq!(import.texts(), ["See https://t.co/a https://t.co/a."]);
+    let name = "n".repeat(1 << 20);
+    let users = format!(r#"[{{"id": "U1", "name": "ana"}}, {{"id": "U2", "name": "{name}"}}]"#);
+    let mentions = "<@U2>".repeat(100_000);
+    let open = "<".repeat(1 << 20);
+    let day = format!(
+        r#"[{{"user": "U1", "ts": "1", "text": "{mentions}"}}, {{"user": "U1", "ts": "2", "text": "{open}"}}]"#
+    );
+    let export = zipped(&[
+        ("users.json", users.as_bytes()),
+        ("channels.json", b"[]"),
+        ("general/2004-01-05.json", day.as_bytes()),
+    ]);
+    let import = in_time(&export, "slack.zip", &options("x", Format::Auto));
+    let lengths: Vec<usize> = import.texts().iter().map(|text| text.len()).collect();
+    assert_eq!(lengths, [300_000, 1 << 20]);
+}

@@ -161,9 +161,10 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     report.dry_run = arguments.dry_run;
     report.seconds = begun.elapsed().as_secs_f64();
     print(arguments, &report, &mut context.printer)?;
-    if report.skipped.get("other_sender") == Some(&report.read) {
+    let stored = report.added + report.updated + report.unchanged;
+    if stored == 0 && report.skipped.contains_key("other_sender") {
         context.printer.note(format_args!(
-            "none of these mails is from {}: is that the address they were sent from?",
+            "nothing in it is from {}: is that the address or the name that it was sent from?",
             arguments.me.join(" or ")
         ));
     }
