@@ -11,9 +11,9 @@
     measure.py ids --vocabulary N --inputs N  random inputs of 512 token ids, the same as the peers'
     measure.py lessons --vocabulary N --inputs N
                                               random inputs of 512 token ids, each with a target of 128
-    measure.py mailbox --count N < mail_lists.jsonl
-                                              an mbox of N MB (10^6 bytes): every third mail is one's own, with a quote, a signature
-                                              and sometimes an attachment; whoever reads it stops when they have enough
+    measure.py mailbox --count N [--inputs K] < mail_lists.jsonl
+                                              an mbox of N MB (10^6 bytes): every K-th mail is one's own, with a quote and a signature;
+                                              one in fifty has an attachment
     measure.py mails|snippets|queries --count N < mail_lists.jsonl
                                               documents of one author, documents of one snippet each, first words
     measure.py figure --metric M --value V --unit U, or --failed WHY
@@ -218,14 +218,14 @@ def print_documents(args, _):
 
 
 def print_mailbox(args, _):
-    """Mails to me are other people's; mine answer the one before. No two are the same."""
+    """Mine answer another one. No two are the same."""
     random.seed(1)
     texts = [json.loads(line) for line in sys.stdin]
     picture = base64.encodebytes(random.randbytes(120_000)).decode()
     out, size, number = sys.stdout, 0, 0
     while size < args.count * 1_000_000:
         text, other = texts[number % len(texts)], texts[(number * 7 + 1) % len(texts)]
-        mine = number % 3 == 0
+        mine = number % args.inputs == 0
         sender = "me@example.org" if mine else f"someone{number % 97}@example.org"
         head = (f"From {sender} Mon Jan  5 10:30:00 2004\nFrom: Some Body <{sender}>\nTo: list@example.org\n"
                 f"Date: Mon, 5 Jan 2004 10:30:{number % 60:02} +0100\nMessage-ID: <{number}@example.org>\n"

@@ -40,11 +40,11 @@ fn a_folder_of_everything_is_read_at_once() {
     exit: 0
     --- stdout
     61 read in [TIME] s (dry run: nothing was stored)
-    28 added, 2 updated, 2 unchanged: 1 author, 30 new snippets
-    left out of them: 3 codes, 17 quotes, 2 signatures
+    26 added, 2 updated, 3 unchanged: 1 author, 28 new snippets
+    left out of them: 3 code blocks, 17 quotes, 2 signatures
     2 skipped: auto reply
     3 skipped: deleted
-    4 skipped: duplicate
+    5 skipped: duplicate
     2 skipped: empty text
     1 skipped: forward
     6 skipped: no text
@@ -57,11 +57,11 @@ fn a_folder_of_everything_is_read_at_once() {
     exit: 0
     --- stdout
     61 read in [TIME] s
-    28 added, 2 updated, 2 unchanged: 1 author, 28 new snippets
-    left out of them: 3 codes, 17 quotes, 2 signatures
+    26 added, 2 updated, 3 unchanged: 1 author, 26 new snippets
+    left out of them: 3 code blocks, 17 quotes, 2 signatures
     2 skipped: auto reply
     3 skipped: deleted
-    4 skipped: duplicate
+    5 skipped: duplicate
     2 skipped: empty text
     1 skipped: forward
     6 skipped: no text
@@ -74,8 +74,8 @@ fn a_folder_of_everything_is_read_at_once() {
     exit: 0
     --- stdout
     61 read in [TIME] s
-    0 added, 4 updated, 28 unchanged: 1 author, 2 new snippets
-    left out of them: 3 codes, 17 quotes, 2 signatures
+    0 added, 5 updated, 27 unchanged: 1 author, 2 new snippets
+    left out of them: 3 code blocks, 17 quotes, 2 signatures
     2 skipped: auto reply
     3 skipped: deleted
     4 skipped: duplicate
@@ -90,7 +90,7 @@ fn a_folder_of_everything_is_read_at_once() {
     snapshot!(home.run(&["sources"]), @"
     exit: 0
     --- stdout
-    1. [HOME]/samples: 28 documents, 1 could not be read, imported [DAY]
+    1. [HOME]/samples: 26 documents, 1 could not be read, imported [DAY]
     ");
 }
 
@@ -102,7 +102,7 @@ fn an_archive_of_a_mail_provider_is_read_in_place() {
     --- stdout
     7 read in [TIME] s
     5 added, 0 updated, 0 unchanged: 1 author, 5 new snippets
-    left out of them: 1 code, 4 quotes, 1 signature
+    left out of them: 1 code block, 4 quotes, 1 signature
     1 skipped: auto reply
     1 skipped: other sender
     ");

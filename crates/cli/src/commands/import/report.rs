@@ -38,6 +38,15 @@ pub(super) struct ReportedProblem {
     pub(super) reason: String,
 }
 
+/// `3 quotes`, `2 patches`.
+fn parts(count: usize, reason: &str) -> String {
+    match (reason, count) {
+        ("code", _) => counted(count, "code block"),
+        ("patch", 0 | 2..) => format!("{count} patches"),
+        _ => counted(count, reason),
+    }
+}
+
 pub(super) fn print(
     arguments: &Arguments,
     report: &Report,
@@ -87,7 +96,7 @@ pub(super) fn print(
     if !removed.is_empty() {
         let counts: Vec<String> = removed
             .iter()
-            .map(|(reason, count)| counted(*count, reason))
+            .map(|(reason, count)| parts(*count, reason))
             .collect();
         printer.line(format_args!("left out of them: {}", counts.join(", ")))?;
     }
