@@ -262,16 +262,14 @@ struct Sketch([u16; BINS]);
 
 impl Sketch {
     fn of(content: &str) -> Option<Self> {
-        let phrases = phrases(content);
-        if phrases.len() < FEWEST_PHRASES {
-            return None;
-        }
         let mut smallest = [u64::MAX; BINS];
-        for phrase in phrases {
+        let mut count = 0;
+        each_phrase(content, |phrase| {
             let bin = &mut smallest[phrase as usize % BINS];
             *bin = (*bin).min(phrase / BINS as u64);
-        }
-        Some(Self(smallest.map(|value| value as u16)))
+            count += 1;
+        });
+        (count >= FEWEST_PHRASES).then(|| Self(smallest.map(|value| value as u16)))
     }
 
     fn bytes(&self) -> Vec<u8> {
@@ -309,29 +307,42 @@ impl Sketch {
     }
 }
 
-/// Hashes of all phrases of three words, without regard to case and signs.
+/// Hashes of all phrases of three words.
 fn phrases(content: &str) -> HashSet<u64> {
+    let mut found = HashSet::new();
+    each_phrase(content, |phrase| {
+        found.insert(phrase);
+    });
+    found
+}
+
+/// Visits the hash of every phrase of three words, without regard to case and signs.
+fn each_phrase(content: &str, mut visit: impl FnMut(u64)) {
     let mut words = content
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(|word| {
-            // FNV-1a: the words are short, and nobody gains by making two texts look alike.
-            word.chars()
-                .flat_map(char::to_lowercase)
-                .fold(0xcbf2_9ce4_8422_2325_u64, |hash, c| {
-                    (hash ^ u64::from(c)).wrapping_mul(0x0100_0000_01b3)
-                })
-        });
+        .map(word_hash);
     let (Some(mut a), Some(mut b)) = (words.next(), words.next()) else {
-        return HashSet::new();
+        return;
     };
-    let mut found = HashSet::new();
     for c in words {
         let mixed = (a.rotate_left(21) ^ b.rotate_left(42) ^ c).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        found.insert(mixed ^ mixed >> 29);
+        visit(mixed ^ mixed >> 29);
         (a, b) = (b, c);
     }
-    found
+}
+
+/// FNV-1a: the words are short, and nobody gains by making two texts look alike.
+fn word_hash(word: &str) -> u64 {
+    let add = |hash: u64, c: char| (hash ^ u64::from(c)).wrapping_mul(0x0100_0000_01b3);
+    let begun = 0xcbf2_9ce4_8422_2325_u64;
+    if word.is_ascii() {
+        let letters = word
+            .bytes()
+            .map(|byte| char::from(byte.to_ascii_lowercase()));
+        return letters.fold(begun, add);
+    }
+    word.chars().flat_map(char::to_lowercase).fold(begun, add)
 }
 
 /// Of each group of values, hashed, the earliest document that has it, of the authors that were asked
