@@ -47,7 +47,7 @@ fn other_line(line: &str, visit: &mut impl FnMut(usize)) {
 
 fn ascii_line(line: &[u8], visit: &mut impl FnMut(usize)) {
     let mut from = 0;
-    while let Some(found) = line[from..].iter().position(is_terminator) {
+    while let Some(found) = line[from..].iter().position(|byte| is_terminator(*byte)) {
         let at = from + found;
         let closed = at + 1 + run(&line[at + 1..], is_close);
         let behind = closed + run(&line[closed..], is_space);
@@ -79,7 +79,7 @@ fn goes_on(line: &[u8], at: usize, behind: usize, next: u8) -> bool {
             return true;
         }
         let decides = |byte: &&u8| {
-            byte.is_ascii_alphabetic() || is_terminator(byte) || matches!(byte, b'\n' | b'\r')
+            byte.is_ascii_alphabetic() || is_terminator(**byte) || matches!(byte, b'\n' | b'\r')
         };
         if line[behind..]
             .iter()
@@ -89,22 +89,22 @@ fn goes_on(line: &[u8], at: usize, behind: usize, next: u8) -> bool {
             return true;
         }
     }
-    is_terminator(&next) || matches!(next, b',' | b'-' | b':' | b';')
+    is_terminator(next) || matches!(next, b',' | b'-' | b':' | b';')
 }
 
-fn run(bytes: &[u8], belongs: fn(&u8) -> bool) -> usize {
-    bytes.iter().take_while(|byte| belongs(byte)).count()
+fn run(bytes: &[u8], belongs: fn(u8) -> bool) -> usize {
+    bytes.iter().take_while(|byte| belongs(**byte)).count()
 }
 
-fn is_terminator(byte: &u8) -> bool {
+fn is_terminator(byte: u8) -> bool {
     matches!(byte, b'.' | b'!' | b'?')
 }
 
-fn is_close(byte: &u8) -> bool {
+fn is_close(byte: u8) -> bool {
     matches!(byte, b'"' | b'\'' | b'(' | b')' | b'[' | b']' | b'{' | b'}')
 }
 
-fn is_space(byte: &u8) -> bool {
+fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | 0x0b | 0x0c)
 }
 

@@ -169,15 +169,12 @@ fn with_links(text: &str, links: impl Iterator<Item = (String, String)>) -> Stri
         out.push_str(&rest[..at]);
         rest = &rest[at..];
         let found = links.iter().filter(|(short, _)| rest.starts_with(short));
-        match found.max_by_key(|(short, _)| short.len()) {
-            Some((short, whole)) => {
-                out.push_str(whole);
-                rest = &rest[short.len()..];
-            }
-            None => {
-                out.push_str("http");
-                rest = &rest[4..];
-            }
+        if let Some((short, whole)) = found.max_by_key(|(short, _)| short.len()) {
+            out.push_str(whole);
+            rest = &rest[short.len()..];
+        } else {
+            out.push_str("http");
+            rest = &rest[4..];
         }
     }
     out.push_str(rest);

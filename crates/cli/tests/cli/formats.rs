@@ -188,11 +188,8 @@ fn the_past_of_every_user_of_a_research_set_is_an_author() {
 #[test]
 fn a_few_problems_are_shown_and_all_where_asked_for() {
     let home = Home::new();
-    let mut zip = String::new();
-    for i in 0..12 {
-        zip += &format!("{{\"author\": {i}}}\n");
-    }
-    home.file("broken.jsonl", zip);
+    let lines: String = (0..12).map(|i| format!("{{\"author\": {i}}}\n")).collect();
+    home.file("broken.jsonl", lines);
     let few = home.run(&["import", "broken.jsonl"]);
     assert!(
         few.contains("line 10:") && !few.contains("line 11:"),

@@ -165,7 +165,7 @@ fn bytes_of_no_meaning_are_survived() {
 }
 
 /// How long anything here may take, in a build without optimisation on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn in_time(content: &[u8], name: &str, options: &Options) -> Import {
     let begun = Instant::now();
@@ -212,12 +212,16 @@ fn what_lies_deep_in_itself_ends_in_time() {
     }
 }
 
+fn entity(name: &str, content: &str) -> String {
+    format!("<!ENTITY e{name} \"{content}\">")
+}
+
 /// Ten entities of ten of the one before would be a gigabyte.
 fn entities() -> String {
     let mut text = "<!DOCTYPE rss [<!ENTITY e0 \"ha ha ha ha\">".to_owned();
     for i in 1..10 {
         let before = format!("&e{};", i - 1).repeat(10);
-        text += &format!("<!ENTITY e{i} \"{before}\">");
+        text.push_str(&entity(&i.to_string(), &before));
     }
     text + "<!ENTITY f SYSTEM \"file:///etc/passwd\">]>"
 }
@@ -257,10 +261,9 @@ fn entities_of_xml_are_not_unfolded_and_open_no_file() {
 
 #[test]
 fn a_million_nested_parts_are_one_mail() {
+    let part = |i| format!("Content-Type: multipart/mixed; boundary=\"{i}\"\n\n--{i}\n");
     let mut nested = String::from("From: ana@example.org\nMIME-Version: 1.0\n");
-    for i in 0..1_000_000 {
-        nested += &format!("Content-Type: multipart/mixed; boundary=\"{i}\"\n\n--{i}\n");
-    }
+    nested.extend((0..1_000_000).map(part));
     nested += "Content-Type: text/plain\n\nDeep.\n";
     let import = in_time(nested.as_bytes(), "x.eml", &ana(Format::Auto));
     assert_eq!(import.items(), 1);
