@@ -65,7 +65,7 @@ mod tests {
         );
         assert_eq!(
             describe(60.0, 1_000_000, 1_000_000_000, 60, 60),
-            "1.0 of 1000.0 MB, 60 read, 60 stored, 1 a second, 16.7 h left"
+            "1.0 of 1000.0 MB, 60 read, 60 stored, 1 a second, 16.6 h left"
         );
     }
 }
