@@ -18,8 +18,8 @@ use crate::{Damage, Error};
 const MOST_OF_A_TIER: usize = 3;
 /// Smaller segments are of the lowest tier; each further tier reaches to four times the size.
 const LOWEST_TIER: u64 = 32 << 10;
-/// A larger segment is merged with no other: SQLite stores no blob of more than 10⁹ bytes.
-const LARGEST_TO_MERGE: u64 = 128 << 20;
+/// A larger segment is merged with no other: what is merged, and what it becomes, are in memory at once.
+const LARGEST_TO_MERGE: u64 = 24 << 20;
 /// Documents embedded and indexed at once; bounds the memory that vectors take.
 const DOCUMENTS_AT_ONCE: usize = 4_096;
 
