@@ -11,6 +11,9 @@
     measure.py ids --vocabulary N --inputs N  random inputs of 512 token ids, the same as the peers'
     measure.py lessons --vocabulary N --inputs N
                                               random inputs of 512 token ids, each with a target of 128
+    measure.py mailbox --count N [--inputs K] < mail_lists.jsonl
+                                              an mbox of N MB (10^6 bytes): every K-th mail is one's own, with a quote and a signature;
+                                              one in fifty has an attachment
     measure.py mails|snippets|queries --count N < mail_lists.jsonl
                                               documents of one author, documents of one snippet each, first words
     measure.py figure --metric M --value V --unit U, or --failed WHY
@@ -18,6 +21,7 @@
 """
 
 import argparse
+import base64
 import json
 import os
 import random
@@ -213,9 +217,38 @@ def print_documents(args, _):
         print(json.dumps(dict(id=f"{args.what}-{number:06}", **item)))
 
 
+def print_mailbox(args, _):
+    """Mine answer another one. No two are the same."""
+    random.seed(1)
+    texts = [json.loads(line) for line in sys.stdin]
+    picture = base64.encodebytes(random.randbytes(120_000)).decode()
+    out, size, number = sys.stdout, 0, 0
+    while size < args.count * 1_000_000:
+        text, other = texts[number % len(texts)], texts[(number * 7 + 1) % len(texts)]
+        mine = number % args.inputs == 0
+        sender = "me@example.org" if mine else f"someone{number % 97}@example.org"
+        head = (f"From {sender} Mon Jan  5 10:30:00 2004\nFrom: Some Body <{sender}>\nTo: list@example.org\n"
+                f"Date: Mon, 5 Jan 2004 10:30:{number % 60:02} +0100\nMessage-ID: <{number}@example.org>\n"
+                f"Subject: Re: {text.get('title') or 'Rain'}\nReceived: from a.example.org by b.example.org; Mon, 5 Jan 2004 10:30:00 +0100\n")
+        body = f"This is number {number}.\n\n{text['text']}\n"
+        if mine:
+            quoted = "".join(f"> {line}\n" for line in other["text"].splitlines())
+            body += f"\nOn Sun, 4 Jan 2004, Some One <one@example.org> wrote:\n{quoted}-- \nMe\nHarbour Ltd, +49 30 123456\n"
+        body = re.sub("^From ", ">From ", body, flags=re.M)
+        if number % 50 == 0:
+            mail = (f"{head}MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=part\n\n--part\n"
+                    f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{body}\n--part\n"
+                    f"Content-Type: image/png\nContent-Transfer-Encoding: base64\n\n{picture}\n--part--\n\n")
+        else:
+            mail = f"{head}Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{body}\n"
+        out.write(mail)
+        size += len(mail)
+        number += 1
+
+
 WHAT = {"run": measure_run, "rate": measure_rate, "each": measure_each, "trace": measure_trace, "train": measure_train,
         "figure": print_figure, "ids": print_ids, "lessons": print_lessons,
-        "mails": print_documents, "snippets": print_documents, "queries": print_documents}
+        "mails": print_documents, "snippets": print_documents, "queries": print_documents, "mailbox": print_mailbox}
 
 
 def main():

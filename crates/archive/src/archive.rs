@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::documents::AuthorSummary;
 use crate::files::Turn;
+use crate::origins::Near;
 use crate::past::Latest;
 use crate::schema::{self, Access};
 use crate::segments::{self, Cut, Unindexed};
@@ -21,6 +22,8 @@ pub struct Archive {
     pub(crate) dir: PathBuf,
     pub(crate) connection: Connection,
     pub(crate) latest: RefCell<Option<Latest>>,
+    /// What documents nearly repeat, of authors whose documents were imported.
+    pub(crate) near: RefCell<Near>,
     /// How long to wait for others.
     patience: Duration,
     /// Kept between changes by one who asked for it.
@@ -272,6 +275,7 @@ impl Archive {
             dir: dir.to_owned(),
             connection,
             latest: RefCell::new(None),
+            near: RefCell::default(),
             patience: schema::WAIT,
             turn: None,
             kept_copy: None,

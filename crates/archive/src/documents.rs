@@ -123,6 +123,17 @@ fn unknown(id: &str, author: Option<&str>) -> Error {
     }
 }
 
+/// The content of a document.
+pub(crate) fn content_of_key(connection: &Connection, key: i64) -> Result<String, Error> {
+    let sql = format!("SELECT {COLUMNS} WHERE d.key = ?1");
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query([key])?;
+    match rows.next()? {
+        Some(row) => Ok(read(row, None, None)?.document.content().into_owned()),
+        None => Ok(String::new()),
+    }
+}
+
 /// The document of that id, of the author with that key, if there is one.
 pub(crate) fn of_key(
     connection: &Connection,

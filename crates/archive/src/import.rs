@@ -4,10 +4,11 @@ use idiolect_core::{Document, Encoder};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
 
+use crate::origins::{Delivery, Near, Origin};
 use crate::segments::{self, Cut, Unindexed};
 use crate::sources::{self, Source};
 use crate::texts::Packer;
-use crate::{Archive, Error, documents};
+use crate::{Archive, Error, documents, origins};
 
 /// What became of the documents of one [`Archive::import`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -20,6 +21,11 @@ pub struct Outcome {
     pub unchanged: usize,
     /// Snippets of those added and updated.
     pub snippets: usize,
+    /// Not stored, as the same author has exactly this text under another id; its source was noted
+    /// there.
+    pub duplicates: usize,
+    /// Of those added and updated, how many nearly repeat another of their author.
+    pub near: usize,
 }
 
 impl Archive {
@@ -37,18 +43,59 @@ impl Archive {
         documents: &[Document],
         encoder: Option<&dyn Encoder>,
     ) -> Result<Outcome, Error> {
+        let delivery = Delivery {
+            source,
+            documents,
+            origins: &[],
+            files: &[],
+        };
+        self.take_in(&delivery, false, encoder)
+    }
+
+    /// Stores documents as [`Archive::import`] does, with where they were found and how far files
+    /// were read. A text that its author has already, under whatever id, is not stored again: the
+    /// source is noted with it.
+    ///
+    /// # Errors
+    /// As [`Archive::import`].
+    pub fn deliver(
+        &mut self,
+        delivery: &Delivery<'_>,
+        encoder: Option<&dyn Encoder>,
+    ) -> Result<Outcome, Error> {
+        self.take_in(delivery, true, encoder)
+    }
+
+    fn take_in(
+        &mut self,
+        delivery: &Delivery<'_>,
+        merge: bool,
+        encoder: Option<&dyn Encoder>,
+    ) -> Result<Outcome, Error> {
+        let documents = delivery.documents;
         if let Some(nameless) = documents.iter().find(|document| document.id.is_empty()) {
             return Err(Error::MissingId {
                 author: nameless.author.clone(),
             });
         }
-        self.write(|transaction| {
-            let source = sources::upsert(transaction, source)?;
-            let mut batch = Batch::default();
+        let mut near = self.near.take();
+        let outcome = self.write(|transaction| {
+            let source = sources::upsert(transaction, delivery.source)?;
+            let mut batch = Batch {
+                merge,
+                ..Batch::default()
+            };
             let mut packer = Packer::new()?;
-            for document in documents {
-                store(transaction, source, document, &mut batch, &mut packer)?;
+            let nowhere = Origin::default();
+            for (i, document) in documents.iter().enumerate() {
+                let found = Found {
+                    source,
+                    document,
+                    origin: delivery.origins.get(i).unwrap_or(&nowhere),
+                };
+                store(transaction, &found, &mut batch, &mut near, &mut packer)?;
             }
+            origins::keep_marks(transaction, source, delivery.files)?;
             for (&author, (name, ids)) in &batch.replaced {
                 segments::bury(transaction, author, name, ids)?;
             }
@@ -68,7 +115,10 @@ impl Archive {
             }
             batch.outcome.snippets = batch.fresh.values().map(|(_, cut)| cut.spans.len()).sum();
             Ok(batch.outcome)
-        })
+        })?;
+        // What is not in the archive must not be found again: it is kept only where all went well.
+        self.near.replace(near);
+        Ok(outcome)
     }
 }
 
@@ -76,6 +126,8 @@ impl Archive {
 #[derive(Default)]
 struct Batch<'a> {
     outcome: Outcome,
+    /// Whether a text is stored once only.
+    merge: bool,
     /// Keys of the authors met.
     authors: HashMap<&'a str, i64>,
     /// What is stored and not indexed, by author and place in the order of import.
@@ -84,13 +136,25 @@ struct Batch<'a> {
     replaced: BTreeMap<i64, (&'a str, Vec<String>)>,
 }
 
-fn store<'a>(
-    connection: &Connection,
+/// A document and where it was found.
+struct Found<'a, 'b> {
     source: i64,
     document: &'a Document,
+    origin: &'b Origin,
+}
+
+fn store<'a>(
+    connection: &Connection,
+    found: &Found<'a, '_>,
     batch: &mut Batch<'a>,
+    near: &mut Near,
     packer: &mut Packer,
 ) -> Result<(), Error> {
+    let &Found {
+        source,
+        document,
+        origin,
+    } = found;
     let author = match batch.authors.get(document.author.as_str()) {
         Some(&author) => author,
         None => author_key(connection, &document.author)?,
@@ -104,9 +168,9 @@ fn store<'a>(
         })
         .optional()?;
     let key = match present {
-        Some((_, present)) if present == hash => {
+        Some((key, present)) if present == hash => {
             batch.outcome.unchanged += 1;
-            return Ok(());
+            return origins::also_from(connection, key, source);
         }
         Some((key, _)) => {
             batch.outcome.updated += 1;
@@ -120,6 +184,12 @@ fn store<'a>(
             Some(key)
         }
         None => {
+            if batch.merge
+                && let Some((key, _)) = origins::same(connection, author, &document.content())?
+            {
+                batch.outcome.duplicates += 1;
+                return origins::also_from(connection, key, source);
+            }
             batch.outcome.added += 1;
             None
         }
@@ -135,6 +205,8 @@ fn store<'a>(
         Some(key) => row.replace(connection, key, packer).map(|()| key)?,
         None => row.insert(connection, author, packer)?,
     };
+    let repeats = origins::write(connection, near, (author, key), &cut.content, origin)?;
+    batch.outcome.near += usize::from(repeats);
     batch.fresh.insert((author, key), (document, cut));
     Ok(())
 }

@@ -7,14 +7,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
+use crate::origins::ORIGINS_SINCE;
 use crate::{Damage, Error, files};
 
 /// Format that this version writes, kept in SQLite's `user_version`. It changes with any change of
 /// the tables or of what lies in them, segments too.
 ///
 /// 1. the first one;
-/// 2. long texts are compressed, segments are of version 2.
-pub const FORMAT_VERSION: i64 = 2;
+/// 2. long texts are compressed, segments are of version 2;
+/// 3. it is known where each document came from, and how far files were read.
+pub const FORMAT_VERSION: i64 = 3;
 
 /// The earliest format that is read, and upgraded where it is to be written.
 const OLDEST_FORMAT: i64 = 1;
@@ -84,6 +86,33 @@ CREATE INDEX documents_by_id ON documents(id);
 CREATE INDEX documents_by_source ON documents(source);
 ";
 
+/// Of each document: where it stood, a number for its text, a sketch of it, the document that it nearly
+/// repeats, and what was left out of it (JSON). `also` has the other sources of a document.
+pub(crate) const ORIGINS: &str = "
+CREATE TABLE origins(
+    document INTEGER PRIMARY KEY REFERENCES documents ON DELETE CASCADE,
+    location TEXT NOT NULL,
+    same INTEGER NOT NULL,
+    sketch BLOB,
+    near INTEGER,
+    removed TEXT
+) STRICT;
+CREATE INDEX origins_by_same ON origins(same);
+CREATE TABLE also(
+    document INTEGER NOT NULL REFERENCES documents ON DELETE CASCADE,
+    source INTEGER NOT NULL REFERENCES sources ON DELETE CASCADE,
+    PRIMARY KEY(document, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX also_by_source ON also(source);
+CREATE TABLE files(
+    source INTEGER NOT NULL REFERENCES sources ON DELETE CASCADE,
+    path TEXT NOT NULL,
+    options TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    PRIMARY KEY(source, path)
+) STRICT, WITHOUT ROWID;
+";
+
 /// Temporary files would be outside the folder, so there are none.
 const SETTINGS: &str = "
 PRAGMA foreign_keys = ON;
@@ -140,6 +169,7 @@ pub(crate) fn create_or_open(dir: &Path) -> Result<(Connection, i64), Error> {
     if let Contents::Nothing = contents(dir, &transaction)? {
         transaction.execute_batch(TABLES)?;
         transaction.execute_batch(DOCUMENTS)?;
+        transaction.execute_batch(ORIGINS)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         mark(&transaction)?;
     }
@@ -147,11 +177,14 @@ pub(crate) fn create_or_open(dir: &Path) -> Result<(Connection, i64), Error> {
     Ok((connection, FORMAT_VERSION))
 }
 
-/// Names of the tables and indexes that an archive has and this one has not.
+/// Names of the tables and indexes that an archive of this one's format has and this one has not.
 pub(crate) fn missing(connection: &Connection) -> Result<Vec<String>, Error> {
     let whole = Connection::open_in_memory()?;
     whole.execute_batch(TABLES)?;
     whole.execute_batch(DOCUMENTS)?;
+    if format(connection)? >= ORIGINS_SINCE {
+        whole.execute_batch(ORIGINS)?;
+    }
     let present: HashSet<String> = names(connection)?.into_iter().collect();
     let mut missing = names(&whole)?;
     missing.retain(|name| !present.contains(name));

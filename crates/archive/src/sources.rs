@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 use crate::documents::{author_key, date, written};
-use crate::{Archive, Error, files, segments};
+use crate::{Archive, Error, files, origins, segments};
 
 /// What an import reads from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct SourceSummary {
     pub documents: usize,
     /// How many items of it could not be read.
     pub problems: usize,
+    /// How many of its documents nearly repeat another of their author.
+    pub near_duplicates: usize,
 }
 
 /// An item of a source that could not be read.
@@ -80,9 +82,18 @@ impl Archive {
 
     /// Everything that was ever imported from and not removed, by id.
     pub fn sources(&self) -> Result<Vec<SourceSummary>, Error> {
-        let mut statement = self
-            .connection
-            .prepare_cached(&format!("{SUMMARY} ORDER BY s.key"))?;
+        let (also, near) = if self.has_origins()? {
+            (ALSO, NEAR)
+        } else {
+            ("0", "0")
+        };
+        let sql = format!(
+            "SELECT s.key, s.location, s.format, s.content_hash, s.imported, s.excluded,
+                 (SELECT count(*) FROM documents d WHERE d.source = s.key) + {also},
+                 (SELECT count(*) FROM problems p WHERE p.source = s.key), {near}
+             FROM sources s ORDER BY s.key"
+        );
+        let mut statement = self.connection.prepare_cached(&sql)?;
         Ok(statement
             .query_map([], summary)?
             .collect::<Result<_, _>>()?)
@@ -125,7 +136,8 @@ impl Archive {
         })
     }
 
-    /// Takes all documents of a source out of the archive and forgets the source. What is kept of
+    /// Takes all documents of a source out of the archive, but for those that came from another one too,
+    /// and forgets the source. What is kept of
     /// the archive in an earlier format is deleted, as they are in it.
     ///
     /// # Errors
@@ -149,6 +161,7 @@ impl Archive {
         self.in_turn(|archive| {
             let documents = archive.write(|transaction| {
                 known(transaction, id)?;
+                origins::hand_over(transaction, id)?;
                 let taken = ids_by_author(transaction, id)?;
                 transaction.execute("DELETE FROM documents WHERE source = ?1", [id])?;
                 let mut documents = 0;
@@ -167,6 +180,7 @@ impl Archive {
                 transaction.execute(and_then, [id])?;
                 Ok(documents)
             })?;
+            archive.near.take();
             files::delete_copies(&archive.dir)?;
             let erased = archive.erase()?;
             Ok(Removal { documents, erased })
@@ -194,10 +208,10 @@ fn ids_by_author(
     Ok(found)
 }
 
-const SUMMARY: &str = "SELECT s.key, s.location, s.format, s.content_hash, s.imported, s.excluded,
-        (SELECT count(*) FROM documents d WHERE d.source = s.key),
-        (SELECT count(*) FROM problems p WHERE p.source = s.key)
-    FROM sources s";
+/// Documents that came from a source too.
+const ALSO: &str = "(SELECT count(*) FROM also o WHERE o.source = s.key)";
+const NEAR: &str = "(SELECT count(*) FROM documents d JOIN origins o ON o.document = d.key
+     WHERE d.source = s.key AND o.near IS NOT NULL)";
 
 fn summary(row: &Row<'_>) -> rusqlite::Result<SourceSummary> {
     Ok(SourceSummary {
@@ -209,10 +223,11 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<SourceSummary> {
         excluded: row.get(5)?,
         documents: row.get(6)?,
         problems: row.get(7)?,
+        near_duplicates: row.get(8)?,
     })
 }
 
-fn known(connection: &Connection, id: i64) -> Result<(), Error> {
+pub(crate) fn known(connection: &Connection, id: i64) -> Result<(), Error> {
     connection
         .prepare_cached("SELECT 1 FROM sources WHERE key = ?1")?
         .exists([id])?

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::schema::{self, Access};
 use crate::texts::Packer;
-use crate::{Archive, Error, FORMAT_VERSION, files, segments, sound};
+use crate::{Archive, Error, FORMAT_VERSION, files, origins, segments, sound};
 
 /// Upgrades an archive in one transaction and keeps a copy of it as it was, or does nothing if
 /// somebody else was quicker. Gives where the copy is.
@@ -26,8 +26,12 @@ pub(crate) fn upgrade(archive: &mut Archive) -> Result<Option<PathBuf>, Error> {
         files::throw_begun_copy_away(&dir)?;
         return Err(error);
     }
-    pack_texts(&transaction)?;
-    segments::renew(&transaction)?;
+    if format < 2 {
+        pack_texts(&transaction)?;
+        segments::renew(&transaction)?;
+    }
+    transaction.execute_batch(schema::ORIGINS)?;
+    origins::fill(&transaction)?;
     schema::mark(&transaction)?;
     transaction.commit()?;
     Ok(Some(copy))

@@ -88,6 +88,7 @@ fn ingest_code(error: &IngestError) -> &'static str {
         IngestError::UnknownFormat { .. } => "unknown_format",
         IngestError::MeRequired { .. } => "me_required",
         IngestError::NotMbox { .. } => "not_mbox",
+        IngestError::NoTextColumn { .. } => "no_text_column",
         IngestError::FormatName(_) | IngestError::Mapping(_) => "usage",
     }
 }

@@ -19,6 +19,7 @@ mod document;
 mod encoder;
 mod error;
 mod ranked;
+mod sentence_bounds;
 mod snippet;
 mod trace;
 

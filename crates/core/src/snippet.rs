@@ -1,6 +1,6 @@
 use std::ops::Range;
 
-use unicode_segmentation::UnicodeSegmentation;
+use crate::sentence_bounds::each_end;
 
 /// Bytes of a document's content, on character boundaries.
 pub type Span = Range<usize>;
@@ -50,14 +50,13 @@ pub fn snippets(content: &str) -> Vec<Span> {
 pub fn sentences(text: &str) -> Vec<Span> {
     let mut found: Vec<Span> = Vec::new();
     let mut start = 0;
-    for (offset, sentence) in text.split_sentence_bound_indices() {
-        let end = offset + sentence.len();
+    each_end(text, &mut |end| {
         if end < text.len() && ends_in_abbreviation(&text[start..end]) {
-            continue;
+            return;
         }
         found.push(start..end);
         start = end;
-    }
+    });
     if start < text.len() {
         found.push(start..text.len());
     }

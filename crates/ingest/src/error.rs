@@ -39,8 +39,8 @@ pub enum Error {
         /// The path as given.
         path: String,
     },
-    /// A mailbox, and nobody said whose mail to keep.
-    #[error("{path}: a mailbox, and no address of yours is given")]
+    /// Mail or a chat, and nobody said whose messages to keep.
+    #[error("{path}: it has messages of several people, and no address or name of yours is given")]
     MeRequired {
         /// The path as given.
         path: String,
@@ -48,6 +48,12 @@ pub enum Error {
     /// No line of the file begins a message.
     #[error("{path}: not an mbox: no line begins with `From `")]
     NotMbox {
+        /// The path as given.
+        path: String,
+    },
+    /// A table, and nobody said in which column the text stands.
+    #[error("{path}: no column of the table is named `text`")]
+    NoTextColumn {
         /// The path as given.
         path: String,
     },
@@ -69,16 +75,21 @@ impl Error {
             }
             Self::Empty { .. } => "export it again: an import needs at least one document",
             Self::NoDocuments { .. } => {
-                "a folder may hold Markdown notes (.md, .markdown), JSON Lines (.jsonl, \
-                 .jsonl.zst) and mailboxes (.mbox); hidden files are left out"
+                "nothing in it has a format that is known, or hidden files alone do: \
+                 `idiolect import --help` lists the formats"
             }
-            Self::UnknownFormat { .. } => "name it with --format jsonl, mbox or markdown",
+            Self::UnknownFormat { .. } => {
+                "name it with --format: `idiolect import --help` lists the formats"
+            }
             Self::MeRequired { .. } => {
-                "name your addresses with --me ADDRESS (repeatable): only what they sent is kept"
+                "name them with --me ADDRESS (repeatable): only what they sent is kept"
             }
             Self::NotMbox { .. } => {
                 "a mailbox separates its messages by lines that begin with `From `; \
                  choose another --format if it is something else"
+            }
+            Self::NoTextColumn { .. } => {
+                "name the columns with --map, as --map text=body,date=created"
             }
             Self::FormatName(_) | Self::Mapping(_) => return None,
         })

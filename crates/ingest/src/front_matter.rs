@@ -1,11 +1,11 @@
-//! The block of data before the text of a note or post: YAML between lines of `---`, or TOML between
-//! lines of `+++`.
+//! The block of data before the text of a note or post: YAML between lines of `---`, TOML between lines
+//! of `+++`, or a JSON object.
 
-use idiolect_core::parse_date;
-use jiff::{Timestamp, civil, fmt::strtime, tz::TimeZone};
+use jiff::Timestamp;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
-use crate::Reason;
+use crate::{Reason, dates::moment};
 
 /// What a note says about itself.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -32,8 +32,15 @@ pub(crate) fn split(note: &str) -> Result<(FrontMatter, &str), Fault> {
             None => return Ok((FrontMatter::default(), note)),
         },
         Language::Toml => toml(block)?,
+        Language::Json => match serde_json::from_str(block) {
+            Ok(fields) => fields,
+            Err(_) => return Ok((FrontMatter::default(), note)),
+        },
     };
-    let date = match fields.get("date").or_else(|| fields.get("created")) {
+    let date = match ["date", "created", "published", "publishDate", "pubDate"]
+        .iter()
+        .find_map(|name| fields.get(*name).filter(|value| !value.is_boolean()))
+    {
         None | Some(Value::Null) => None,
         Some(value) => Some(scalar(value).as_deref().and_then(moment).ok_or_else(|| {
             let column = "date".to_owned();
@@ -49,7 +56,9 @@ pub(crate) fn split(note: &str) -> Result<(FrontMatter, &str), Fault> {
             .and_then(name),
         date,
         is_draft: fields.get("draft") == Some(&Value::Bool(true))
-            || fields.get("published") == Some(&Value::Bool(false)),
+            || fields.get("published") == Some(&Value::Bool(false))
+            || fields.get("publish") == Some(&Value::Bool(false))
+            || fields.get("status").and_then(Value::as_str) == Some("draft"),
     };
     Ok((front_matter, text))
 }
@@ -58,11 +67,15 @@ pub(crate) fn split(note: &str) -> Result<(FrontMatter, &str), Fault> {
 enum Language {
     Yaml,
     Toml,
+    Json,
 }
 
 /// The block between its two marks, and what stands behind the second.
 fn block(note: &str) -> Option<(Language, &str, &str)> {
     let (first, rest) = note.split_once('\n')?;
+    if first.starts_with('{') {
+        return json_block(note);
+    }
     let (language, ends): (_, &[&str]) = match first.trim_end() {
         "---" => (Language::Yaml, &["---", "..."]),
         "+++" => (Language::Toml, &["+++"]),
@@ -76,6 +89,15 @@ fn block(note: &str) -> Option<(Language, &str, &str)> {
         end += line.len();
     }
     None
+}
+
+/// Hugo's JSON: an object at the very start, and a line break behind it.
+fn json_block(note: &str) -> Option<(Language, &str, &str)> {
+    let mut objects = serde_json::Deserializer::from_str(note).into_iter::<IgnoredAny>();
+    objects.next()?.ok()?;
+    let (block, rest) = note.split_at(objects.byte_offset());
+    let rest = rest.trim_start_matches([' ', '\t', '\r']);
+    Some((Language::Json, block, rest.strip_prefix('\n')?))
 }
 
 /// The fields; `None` where the block is a mere piece of text.
@@ -131,28 +153,10 @@ fn name(value: &Value) -> Option<String> {
     }
 }
 
-/// A moment as people write it in front matter: RFC 3339, a day, or a day and a time of day with or
-/// without an offset; without one it is UTC.
-fn moment(text: &str) -> Option<Timestamp> {
-    if let Ok(moment) = parse_date(text) {
-        return Some(moment);
-    }
-    for format in [
-        "%Y-%m-%d %H:%M:%S %z",
-        "%Y-%m-%d %H:%M %z",
-        "%Y-%m-%d %H:%M:%S %:z",
-    ] {
-        if let Ok(moment) = strtime::parse(format, text).and_then(|parts| parts.to_timestamp()) {
-            return Some(moment);
-        }
-    }
-    let local: civil::DateTime = text.replace('/', "-").parse().ok()?;
-    let moment = local.to_zoned(TimeZone::UTC).ok()?;
-    Some(moment.timestamp())
-}
-
 #[cfg(test)]
 mod tests {
+    use idiolect_core::parse_date;
+
     use super::*;
 
     #[test]
@@ -168,6 +172,8 @@ mod tests {
         let toml = "+++\r\ntitle = 'A walk'\r\ndate = 2011-03-04\r\nauthors = ['Ana', 'Ben']\r\ndraft = true\r\n+++\r\nText.\n";
         assert_eq!(split(yaml).unwrap(), (expected, "Text.\n"));
         assert_eq!(split(toml).unwrap(), split(yaml).unwrap());
+        let json = "{\n  \"title\": \"A walk\",\n  \"date\": \"2011-03-04\",\n  \"author\": \"Ana\",\n  \"draft\": true\n}\nText.\n";
+        assert_eq!(split(json).unwrap(), split(yaml).unwrap());
     }
 
     #[test]
@@ -178,6 +184,8 @@ mod tests {
             "Text.",
             "",
             "---",
+            "{curly} words\nText.",
+            "{\"a\": 1} and more\nText.",
         ] {
             assert_eq!(split(note).unwrap(), (FrontMatter::default(), note));
         }
@@ -200,23 +208,6 @@ mod tests {
             reason.to_string(),
             "`date` is neither RFC 3339 nor YYYY-MM-DD"
         );
-    }
-
-    #[test]
-    fn dates_are_read_as_people_write_them() {
-        for (text, expected) in [
-            ("2011-03-04", "2011-03-04T00:00:00Z"),
-            ("2011-03-04T05:06:07+01:00", "2011-03-04T04:06:07Z"),
-            ("2011-03-04 05:06:07 +0100", "2011-03-04T04:06:07Z"),
-            ("2011-03-04 05:06:07 +01:00", "2011-03-04T04:06:07Z"),
-            ("2011-03-04 05:06 -0100", "2011-03-04T06:06:00Z"),
-            ("2011-03-04 05:06:07", "2011-03-04T05:06:07Z"),
-            ("2011-03-04T05:06", "2011-03-04T05:06:00Z"),
-            ("2011/03/04", "2011-03-04T00:00:00Z"),
-        ] {
-            assert_eq!(moment(text), Some(expected.parse().unwrap()), "{text}");
-        }
-        assert_eq!(moment("4 March"), None);
     }
 
     #[test]

@@ -2,26 +2,25 @@
 
 use mail_parser::decoders::html::html_to_text;
 
-/// What stands for an element that holds somebody else's words.
+use crate::{Removed, RemovedReason};
+
+/// What becomes of an element that holds somebody else's words.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quoted {
-    /// A line of a lone `>`, so that what removes quotes from mail sees that one was there.
+    /// Its lines begin with `>`, as quotes in plain mails do.
     Marked,
-    /// Nothing.
+    /// It is left out.
     Dropped,
 }
 
-/// Elements whose content is no text, or not the author's.
-const DROPPED: [&str; 9] = [
-    "head",
-    "title",
-    "style",
-    "script",
-    "template",
-    "svg",
-    "iframe",
-    "noscript",
-    "blockquote",
+/// Elements whose content is no text.
+const DROPPED: [&str; 10] = [
+    "head", "title", "style", "script", "template", "svg", "iframe", "noscript", "object", "math",
+];
+
+/// Elements of a page that stand around its text.
+const FURNITURE: [&str; 8] = [
+    "nav", "aside", "footer", "form", "button", "select", "textarea", "dialog",
 ];
 
 /// Elements that begin and end a line.
@@ -58,23 +57,79 @@ const BLOCKS: [&str; 27] = [
 /// Blocks with an empty line behind them.
 const PARAGRAPHS: [&str; 7] = ["p", "h1", "h2", "h3", "h4", "h5", "h6"];
 
-/// The text of a page or a mail, one line a block, characters decoded.
+/// The text of a piece of HTML, one line a block, characters decoded.
 pub(crate) fn text(html: &str, quoted: Quoted) -> String {
-    html_to_text(&simplify(html, quoted))
+    let rules = Rules {
+        quoted,
+        drops_furniture: false,
+        drops_code: false,
+    };
+    html_to_text(&simplify(html, rules).html)
+}
+
+/// The text of a post or a page, and what was left out of it as bytes of `html`.
+pub(crate) fn post(html: &str, keep_code: bool) -> (String, Vec<Removed>) {
+    let rules = Rules {
+        quoted: Quoted::Dropped,
+        drops_furniture: true,
+        drops_code: !keep_code,
+    };
+    let simple = simplify(html, rules);
+    (html_to_text(&simple.html), simple.removed)
+}
+
+/// What is left out beside what is no text at all.
+#[derive(Clone, Copy)]
+struct Rules {
+    quoted: Quoted,
+    drops_furniture: bool,
+    drops_code: bool,
+}
+
+/// What becomes of an element.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Stays,
+    /// It holds no text.
+    Vanishes,
+    /// It holds words that are not the author's.
+    Removed(RemovedReason),
+}
+
+impl Rules {
+    fn fate(self, tag: &Tag<'_>) -> Fate {
+        let name = tag.name.as_str();
+        if tag.closes {
+            Fate::Stays
+        } else if DROPPED.contains(&name) || self.drops_furniture && FURNITURE.contains(&name) {
+            Fate::Vanishes
+        } else if name == "blockquote" && self.quoted == Quoted::Dropped {
+            Fate::Removed(RemovedReason::Quote)
+        } else if name == "pre" && self.drops_code {
+            Fate::Removed(RemovedReason::Code)
+        } else if tag.is_signature() {
+            Fate::Removed(RemovedReason::Signature)
+        } else {
+            Fate::Stays
+        }
+    }
 }
 
 /// The same HTML with no tag but `<br>`, which is what the decoder behind it understands best.
-fn simplify(html: &str, quoted: Quoted) -> String {
+fn simplify(html: &str, rules: Rules) -> Simple {
     let mut out = Simple {
         html: String::with_capacity(html.len()),
+        removed: Vec::new(),
         line_is_empty: true,
+        quotes: 0,
     };
+    let at = |rest: &str| rest.as_ptr() as usize - html.as_ptr() as usize;
     // Behind the last `>` there is no tag any more. Knowing this, each byte is looked at a few times
     // at most, however the tags are broken.
     let (mut rest, mut tail) = html.split_at(html.rfind('>').map_or(0, |at| at + 1));
-    while let Some(at) = rest.find('<') {
-        out.text(&rest[..at]);
-        rest = &rest[at..];
+    while let Some(begins) = memchr::memchr(b'<', rest.as_bytes()) {
+        out.text(&rest[..begins]);
+        rest = &rest[begins..];
         if let Some(comment) = rest.strip_prefix("<!--") {
             (rest, tail) = behind_comment(comment).map_or(("", ""), |rest| (rest, tail));
             continue;
@@ -84,18 +139,32 @@ fn simplify(html: &str, quoted: Quoted) -> String {
             rest = &rest[1..];
             continue;
         };
+        let start = at(rest);
         rest = &rest[tag.length..];
         let name = tag.name.as_str();
-        if !tag.closes && (DROPPED.contains(&name) || tag.is_signature()) {
+        let fate = rules.fate(&tag);
+        if fate != Fate::Stays {
             if !tag.closes_itself {
                 (rest, tail) = behind_element(rest, name).map_or(("", ""), |rest| (rest, tail));
             }
-            if name == "blockquote" {
+            if let Fate::Removed(reason) = fate {
+                let end = if rest.is_empty() && tail.is_empty() {
+                    html.len()
+                } else {
+                    at(rest)
+                };
+                out.removed.push(Removed {
+                    span: start..end,
+                    reason,
+                });
                 out.end_line();
-                if quoted == Quoted::Marked {
-                    out.text("&gt;");
-                }
-                out.end_line();
+            }
+        } else if name == "blockquote" {
+            out.end_line();
+            if tag.closes {
+                out.quotes = out.quotes.saturating_sub(1);
+            } else if !tag.closes_itself {
+                out.quotes += 1;
             }
         } else if name == "br" {
             out.break_line();
@@ -112,17 +181,24 @@ fn simplify(html: &str, quoted: Quoted) -> String {
     }
     out.text(rest);
     out.text(&tail.replace('<', "&lt;"));
-    out.html
+    out
 }
 
 struct Simple {
     html: String,
+    removed: Vec<Removed>,
     line_is_empty: bool,
+    /// How many quotes deep the next word lies.
+    quotes: usize,
 }
 
 impl Simple {
     fn text(&mut self, text: &str) {
-        self.line_is_empty &= text.trim_ascii().is_empty();
+        let is_blank = text.trim_ascii().is_empty();
+        if self.quotes > 0 && self.line_is_empty && !is_blank {
+            self.html.push_str("&gt; ");
+        }
+        self.line_is_empty &= is_blank;
         self.html.push_str(text);
     }
 
@@ -167,19 +243,19 @@ fn behind_element<'a>(mut rest: &'a str, name: &str) -> Option<&'a str> {
     None
 }
 
-struct Tag<'a> {
+pub(crate) struct Tag<'a> {
     /// In lower case.
-    name: String,
-    attributes: &'a str,
-    closes: bool,
+    pub(crate) name: String,
+    pub(crate) attributes: &'a str,
+    pub(crate) closes: bool,
     closes_itself: bool,
     /// In bytes, from `<` to `>`.
-    length: usize,
+    pub(crate) length: usize,
 }
 
 impl<'a> Tag<'a> {
     /// The tag at the start of `html`, which begins with `<`; `None` where that is a mere sign.
-    fn at(html: &'a str) -> Option<Self> {
+    pub(crate) fn at(html: &'a str) -> Option<Self> {
         let inner = &html[1..];
         let (closes, inner) = match inner.strip_prefix('/') {
             Some(inner) => (true, inner),
@@ -205,16 +281,18 @@ impl<'a> Tag<'a> {
 
     /// A signature as Gmail, Outlook, Apple and Thunderbird mark it.
     fn is_signature(&self) -> bool {
+        if self.name != "div" {
+            return false;
+        }
         let attributes = self.attributes.to_ascii_lowercase();
-        self.name == "div"
-            && [
-                "gmail_signature\"",
-                "gmail_signature ",
-                "moz-signature",
-                "id=\"signature\"",
-            ]
-            .iter()
-            .any(|mark| attributes.contains(mark))
+        [
+            "gmail_signature\"",
+            "gmail_signature ",
+            "moz-signature",
+            "id=\"signature\"",
+        ]
+        .iter()
+        .any(|mark| attributes.contains(mark))
     }
 }
 
@@ -263,7 +341,7 @@ mod tests {
             marked(
                 "<style>b{}</style>Mine<!-- <p>no --><blockquote>theirs<blockquote>older</blockquote>x</blockquote>mine too<script>f('</p>')</script>"
             ),
-            "Mine\n>\nmine too"
+            "Mine\n> theirs\n> older\n> x\nmine too"
         );
         assert_eq!(
             text(
@@ -272,7 +350,29 @@ mod tests {
             ),
             "a\nc"
         );
-        assert_eq!(marked("Mine<blockquote>never closed"), "Mine\n>\n");
+        assert_eq!(
+            marked("Mine<blockquote>never closed"),
+            "Mine\n> never closed"
+        );
+    }
+
+    #[test]
+    fn a_post_loses_quotes_code_and_what_stands_around_it() {
+        let html = "<nav>Home</nav><p>Mine.</p><blockquote>Theirs.</blockquote><p>Mine too.</p><pre>x = 1</pre><footer>2004</footer>";
+        let (text, removed) = post(html, false);
+        assert_eq!(text, "Mine.\n\nMine too.\n\n");
+        let told: Vec<_> = removed
+            .iter()
+            .map(|one| (&html[one.span.clone()], one.reason))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("<blockquote>Theirs.</blockquote>", RemovedReason::Quote),
+                ("<pre>x = 1</pre>", RemovedReason::Code)
+            ]
+        );
+        assert!(post(html, true).0.contains("x = 1"));
     }
 
     #[test]

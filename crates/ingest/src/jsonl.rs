@@ -9,19 +9,22 @@ use serde_json::Value;
 use crate::{
     Field, Options, Reason, SkipReason, Stats,
     lines::{Line, Lines},
-    sink::{Outcome, Sink},
+    sink::{Outcome, Place, Sink},
 };
 
 /// The longest line that is held in memory, in MiB.
-const LINE_MIB: usize = 64;
+pub(crate) const LINE_MIB: usize = 64;
 
 /// Reads every line as one document; blank lines are no items.
 pub(crate) fn read(reader: &mut dyn BufRead, sink: &mut Sink<'_>) -> ControlFlow<()> {
     let columns = Columns::of(sink.options);
-    let mut lines = Lines::new(reader, LINE_MIB << 20);
+    let mut lines = Lines::behind(reader, LINE_MIB << 20, sink.lines_before);
     loop {
         let (number, outcome) = match lines.next() {
-            Ok(None) => return ControlFlow::Continue(()),
+            Ok(None) => {
+                sink.lines_before = lines.number;
+                return ControlFlow::Continue(());
+            }
             Ok(Some((_, Line::Whole(line)))) if line.trim_ascii().is_empty() => continue,
             Ok(Some((number, Line::Whole(line)))) => {
                 let outcome = document(line, &columns, sink.options, &mut sink.stats);
@@ -33,10 +36,10 @@ pub(crate) fn read(reader: &mut dyn BufRead, sink: &mut Sink<'_>) -> ControlFlow
             ),
             Err(error) => {
                 let number = lines.number + 1;
-                return sink.put(Some(number), Outcome::Problem(Reason::Read(error)));
+                return sink.put(Place::Line(number), Outcome::Problem(Reason::Read(error)));
             }
         };
-        sink.put(Some(number), outcome)?;
+        sink.put(Place::Line(number), outcome)?;
     }
 }
 

@@ -21,11 +21,16 @@ const KEPT_CAPACITY: usize = 1 << 20;
 impl<'a> Lines<'a> {
     /// Lines of at most `limit` bytes.
     pub(crate) fn new(reader: &'a mut dyn BufRead, limit: usize) -> Self {
+        Self::behind(reader, limit, 0)
+    }
+
+    /// Lines of which so many others stand before them in the file.
+    pub(crate) fn behind(reader: &'a mut dyn BufRead, limit: usize, number: usize) -> Self {
         Self {
             reader,
             limit,
             buffer: Vec::new(),
-            number: 0,
+            number,
         }
     }
 

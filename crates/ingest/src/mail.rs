@@ -1,16 +1,19 @@
 //! One mail to one document: whether the author sent it, and what in it are the author's own words.
 
+mod headers;
+
 use idiolect_core::Document;
 use jiff::Timestamp;
 use mail_parser::{
-    Address, ContentType, HeaderForm, HeaderValue, Message, MessageParser, MessagePart,
-    MimeHeaders, PartType,
+    Address, ContentType, Encoding, HeaderValue, Message, MessageParser, MessagePart, MimeHeaders,
+    PartType,
 };
 
 use crate::{
-    Options, Reason, SkipReason,
+    Options, Reason, SkipReason, charset,
     flowed::unflow,
     html::{self, Quoted},
+    letters::Letter,
     nested::{sealed, unsealed},
     quotes::own_words,
     sink::Outcome,
@@ -22,6 +25,19 @@ pub(crate) struct MailReader {
     /// The author's addresses, in lower case.
     me: Vec<String>,
     author: String,
+    keep_code: bool,
+    drafts: bool,
+}
+
+/// What the file that a mail lies in says of it.
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Envelope {
+    /// When it was sent, for mails without a date.
+    pub(crate) sent: Option<Timestamp>,
+    /// Nothing follows it: of such a mail it can be told that its end is missing.
+    pub(crate) is_last: bool,
+    /// Its file says that it is not finished.
+    pub(crate) is_draft: bool,
 }
 
 impl MailReader {
@@ -36,29 +52,41 @@ impl MailReader {
                 .clone()
                 .unwrap_or_else(|| (*first).to_owned()),
             me: me.iter().map(|me| me.to_lowercase()).collect(),
+            keep_code: options.keep_code,
+            drafts: options.drafts,
         })
     }
 
-    /// What one message is. `sent` is when the mailbox says it was sent, for mails without a date;
-    /// only of the last message of a mailbox can it be told that its end is missing.
-    pub(crate) fn read(&self, raw: &[u8], sent: Option<Timestamp>, is_last: bool) -> Outcome {
-        if is_last && !has_body(raw) {
+    /// What one message is.
+    pub(crate) fn read(&self, raw: &[u8], envelope: Envelope) -> Outcome {
+        let header_end = end_of_header(raw);
+        if envelope.is_last && header_end.is_none() {
             return Outcome::Problem(Reason::CutOff);
         }
         // Most messages of a mailbox are other people's: their bodies are never looked at.
-        match self.parser.parse_headers(raw) {
+        let header = &raw[..header_end.unwrap_or(raw.len())];
+        let is_draft = match self.parser.parse_headers(header) {
             Some(header) if !header.parts.is_empty() && !header.parts[0].headers.is_empty() => {
-                if !self.is_mine(&header) {
+                let labels = headers::labels(&header);
+                if !self.is_mine(&header) && !labels.is_sent {
                     return Outcome::Skipped(SkipReason::OtherSender);
                 }
-                if let Some(reason) = reason_in_header(&header) {
-                    return Outcome::Skipped(reason);
+                let is_draft = envelope.is_draft || labels.reason == Some(SkipReason::Draft);
+                match labels.reason.or_else(|| headers::machine(&header)) {
+                    Some(SkipReason::Draft) if self.drafts => {}
+                    Some(reason) => return Outcome::Skipped(reason),
+                    None if is_draft && !self.drafts => {
+                        return Outcome::Skipped(SkipReason::Draft);
+                    }
+                    None => {}
                 }
+                is_draft
             }
             _ => return Outcome::Problem(Reason::NotAMail),
-        }
-        match self.parser.parse(&sealed(raw)) {
-            Some(message) if !message.parts.is_empty() => self.document(&message, sent, is_last),
+        };
+        let sealed = sealed(raw);
+        match self.parser.parse(&sealed) {
+            Some(message) if !message.parts.is_empty() => self.letter(&message, envelope, is_draft),
             _ => Outcome::Problem(Reason::NotAMail),
         }
     }
@@ -69,19 +97,20 @@ impl MailReader {
         })
     }
 
-    fn document(&self, message: &Message<'_>, sent: Option<Timestamp>, is_last: bool) -> Outcome {
+    fn letter(&self, message: &Message<'_>, envelope: Envelope, is_draft: bool) -> Outcome {
         if message.parts.iter().any(is_calendar) {
             return Outcome::Skipped(SkipReason::Calendar);
         }
-        if is_last && is_text_cut_off(message) {
+        if envelope.is_last && is_text_cut_off(message) {
             return Outcome::Problem(Reason::CutOff);
         }
-        let own = own_words(&body(message));
-        let subject = message.subject().unwrap_or_default().trim();
-        let (title, says_forward) = without_prefixes(subject);
-        if own.text.is_empty() {
+        let body = unsealed(body(message));
+        let own = own_words(&body, self.keep_code);
+        let subject = headers::subject(message);
+        let (title, says_forward) = headers::without_prefixes(subject.trim());
+        if own.kept.is_empty() {
             let carries_mail = message.parts.iter().any(|part| has_type(part, "message"));
-            let is_forward = own.has_forward || carries_mail || says_forward;
+            let is_forward = own.has_forward() || carries_mail || says_forward;
             return Outcome::Skipped(if is_forward {
                 SkipReason::Forward
             } else {
@@ -93,25 +122,35 @@ impl MailReader {
             .or_else(|| first_id(message.in_reply_to()))
             .or_else(|| (!id.is_empty()).then(|| id.clone()));
         let to: Vec<&str> = message.all_to().flat_map(addresses).collect();
-        Outcome::Document(Box::new(Document {
-            id,
-            author: self.author.clone(),
-            date: date(message).or(sent),
-            n: None,
-            title: (!title.is_empty()).then(|| title.to_owned()),
-            text: unsealed(&own.text),
-            kind: Some("mail".to_owned()),
-            thread,
-            to: (!to.is_empty()).then(|| to.join(", ")),
+        let kind = if is_draft { "draft" } else { "mail" };
+        Outcome::Letter(Box::new(Letter {
+            document: Document {
+                id,
+                author: self.author.clone(),
+                date: headers::date(message, envelope.sent),
+                n: None,
+                title: (!title.is_empty()).then(|| title.to_owned()),
+                text: String::new(),
+                kind: Some(kind.to_owned()),
+                thread,
+                to: (!to.is_empty()).then(|| to.join(", ")),
+            },
+            body,
+            own,
         }))
     }
 }
 
-/// Whether an empty line ends the header.
-fn has_body(raw: &[u8]) -> bool {
-    raw.starts_with(b"\n")
-        || raw.windows(2).any(|two| two == b"\n\n")
-        || raw.windows(3).any(|three| three == b"\n\r\n")
+/// Where the body begins: behind the empty line that ends the header.
+fn end_of_header(raw: &[u8]) -> Option<usize> {
+    if raw.starts_with(b"\n") {
+        return Some(1);
+    }
+    memchr::memchr_iter(b'\n', raw).find_map(|at| match &raw[at + 1..] {
+        [b'\n', ..] => Some(at + 2),
+        [b'\r', b'\n', ..] => Some(at + 3),
+        _ => None,
+    })
 }
 
 /// The address in `Ana <ana@example.org>`, or the whole where there are no brackets.
@@ -125,69 +164,6 @@ fn bare_address(text: &str) -> &str {
 
 fn addresses<'a>(list: &'a Address<'_>) -> impl Iterator<Item = &'a str> {
     list.iter().filter_map(|address| address.address.as_deref())
-}
-
-/// Gmail's labels under which a mail is nothing that the author sent, as the languages name them.
-const LABELS: [(SkipReason, &[&str]); 4] = [
-    (
-        SkipReason::Spam,
-        &["spam", "junk", "courrier indésirable", "ongewenst"],
-    ),
-    (
-        SkipReason::Trash,
-        &[
-            "trash",
-            "bin",
-            "papierkorb",
-            "corbeille",
-            "papelera",
-            "cestino",
-            "lixeira",
-            "prullenbak",
-        ],
-    ),
-    (
-        SkipReason::Draft,
-        &[
-            "draft",
-            "drafts",
-            "entwürfe",
-            "brouillons",
-            "borradores",
-            "bozze",
-            "rascunhos",
-            "concepten",
-        ],
-    ),
-    (SkipReason::Chat, &["chat", "chats"]),
-];
-
-/// Why a mail is left out that the author sent, as far as its header tells.
-fn reason_in_header(message: &Message<'_>) -> Option<SkipReason> {
-    let labels = message.header_as("X-Gmail-Labels", HeaderForm::Text);
-    let labels = labels
-        .first()
-        .and_then(HeaderValue::as_text)
-        .unwrap_or_default();
-    for label in labels.split(',') {
-        let label = label
-            .trim_matches(|c: char| c.is_whitespace() || c == '"')
-            .to_lowercase();
-        for (reason, names) in LABELS {
-            if names.contains(&label.as_str()) {
-                return Some(reason);
-            }
-        }
-    }
-    let submitted = message.header_as("Auto-Submitted", HeaderForm::Raw);
-    let submitted = submitted.first().and_then(HeaderValue::as_text);
-    let by_machine = submitted.is_some_and(|how| {
-        let how = how.split([';', '(']).next().unwrap_or_default();
-        !how.trim().eq_ignore_ascii_case("no")
-    });
-    let is_report = message.parts[0].is_content_type("multipart", "report");
-    (by_machine || is_report || message.header("X-Autoreply").is_some())
-        .then_some(SkipReason::AutoReply)
 }
 
 fn has_type(part: &MessagePart<'_>, name: &str) -> bool {
@@ -231,10 +207,10 @@ fn is_letter(part: &MessagePart<'_>) -> bool {
 /// The text of a mail: its plain parts; where these are blank, its HTML parts; where a broken mail
 /// lists neither, whatever letters it carries.
 fn body(message: &Message<'_>) -> String {
+    let raw = message.raw_message.as_ref();
     let listed = |ids: &[u32]| {
         let parts = ids.iter().filter_map(|id| message.parts.get(*id as usize));
-        let texts: Vec<String> = parts.filter_map(text).collect();
-        texts.join("\n\n")
+        joined(parts.filter_map(|part| text(part, raw)))
     };
     let plain = listed(&message.text_body);
     if !plain.trim().is_empty() {
@@ -245,32 +221,71 @@ fn body(message: &Message<'_>) -> String {
         return html;
     }
     let letters = message.parts.iter().filter(|part| is_letter(part));
-    letters.filter_map(text).collect::<Vec<_>>().join("\n\n")
+    joined(letters.filter_map(|part| text(part, raw)))
 }
 
-fn text(part: &MessagePart<'_>) -> Option<String> {
-    match &part.body {
-        PartType::Html(html) => Some(html::text(html, Quoted::Marked)),
-        PartType::Text(text) => {
-            let attribute = |name, value: &str| {
-                let content = part
-                    .content_type()
-                    .and_then(|content| content.attribute(name));
-                content.is_some_and(|content| content.eq_ignore_ascii_case(value))
-            };
-            Some(if attribute("format", "flowed") {
-                unflow(text, attribute("delsp", "yes"))
-            } else {
-                text.clone().into_owned()
-            })
-        }
-        _ => None,
+fn joined(mut texts: impl Iterator<Item = String>) -> String {
+    let first = texts.next().unwrap_or_default();
+    texts.fold(first, |mut all, text| {
+        all.push_str("\n\n");
+        all.push_str(&text);
+        all
+    })
+}
+
+fn text(part: &MessagePart<'_>, raw: &[u8]) -> Option<String> {
+    let (text, is_html) = match &part.body {
+        PartType::Html(html) => (html, true),
+        PartType::Text(text) => (text, false),
+        _ => return None,
+    };
+    // The parser believes what is declared, and knows no encodings of the Far East.
+    let decoded = if part.is_encoding_problem || !text.is_ascii() || text.contains('\u{1b}') {
+        decode(part, raw)
+    } else {
+        None
+    };
+    let text = decoded.as_deref().unwrap_or(text);
+    if is_html {
+        return Some(html::text(text, Quoted::Marked));
     }
+    let attribute = |name, value: &str| {
+        let content = part
+            .content_type()
+            .and_then(|content| content.attribute(name));
+        content.is_some_and(|content| content.eq_ignore_ascii_case(value))
+    };
+    Some(if attribute("format", "flowed") {
+        unflow(text, attribute("delsp", "yes"))
+    } else {
+        text.to_owned()
+    })
 }
 
-fn date(message: &Message<'_>) -> Option<Timestamp> {
-    let date = message.date().filter(|date| date.is_valid())?;
-    Timestamp::from_second(date.to_timestamp()).ok()
+/// The text of a part from its bytes.
+fn decode(part: &MessagePart<'_>, raw: &[u8]) -> Option<String> {
+    let bytes = raw.get(part.offset_body as usize..part.offset_end as usize)?;
+    let encoding = match part.encoding {
+        Encoding::None if part.is_encoding_problem => {
+            part.content_transfer_encoding()
+                .map_or(Encoding::None, |name| {
+                    match name.trim().to_ascii_lowercase().as_str() {
+                        "base64" => Encoding::Base64,
+                        "quoted-printable" => Encoding::QuotedPrintable,
+                        _ => Encoding::None,
+                    }
+                })
+        }
+        known => known,
+    };
+    let charset = part
+        .content_type()
+        .and_then(|content| content.attribute("charset"));
+    Some(match encoding {
+        Encoding::None => charset::text(bytes, charset),
+        Encoding::QuotedPrintable => charset::text(&charset::quoted_printable(bytes), charset),
+        Encoding::Base64 => charset::text(&charset::base64(bytes), charset),
+    })
 }
 
 fn first_id(header: &HeaderValue<'_>) -> Option<String> {
@@ -283,44 +298,9 @@ fn first_id(header: &HeaderValue<'_>) -> Option<String> {
         .filter(|id| !id.is_empty())
 }
 
-/// What mail programs put before the subject of an answer, and of a forward.
-const REPLY_PREFIXES: [&str; 8] = ["re", "aw", "sv", "vs", "antw", "odp", "ynt", "回复"];
-const FORWARD_PREFIXES: [&str; 9] = ["fwd", "fw", "wg", "tr", "rv", "enc", "doorst", "vb", "转发"];
-
-/// The subject without `Re:`, `Fwd:` and the like, in any number, and whether one of them marked a
-/// forward.
-fn without_prefixes(mut subject: &str) -> (&str, bool) {
-    let mut is_forward = false;
-    while let Some((prefix, rest)) = subject.split_once([':', '：']) {
-        let prefix = prefix.trim().to_lowercase();
-        // `Re[2]:` and `Re (2):` count the answers.
-        let name = prefix.trim_end_matches(|c: char| c.is_ascii_digit() || "[]() ".contains(c));
-        let forwards = FORWARD_PREFIXES.contains(&name);
-        if !forwards && !REPLY_PREFIXES.contains(&name) {
-            break;
-        }
-        is_forward |= forwards;
-        subject = rest.trim_start();
-    }
-    (subject, is_forward)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn subjects_lose_what_mail_programs_put_before_them() {
-        for (subject, title, forwards) in [
-            ("Re: re[2]: AW: The boat", "The boat", false),
-            ("Fwd: Re: The boat", "The boat", true),
-            ("The boat: a story", "The boat: a story", false),
-            ("Re:", "", false),
-            ("回复：船", "船", false),
-        ] {
-            assert_eq!(without_prefixes(subject), (title, forwards));
-        }
-    }
 
     #[test]
     fn an_address_may_be_given_with_a_name() {

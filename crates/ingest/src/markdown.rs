@@ -1,51 +1,36 @@
 //! Markdown notes and posts: the author's prose as plain text.
 
-use std::{
-    io::{BufRead, Read},
-    ops::ControlFlow,
-    path::Path,
-};
+use std::path::Path;
 
 use idiolect_core::{Document, parse_date};
 use pulldown_cmark::{Event, HeadingLevel, LinkType, Options as Syntax, Parser, Tag, TagEnd};
 
 use crate::{
-    Reason, SkipReason,
+    Options, Reason, Removed, RemovedReason, SkipReason, charset,
     front_matter::{self, FrontMatter},
     html::{self, Quoted},
-    lines::BYTE_ORDER_MARK,
-    sink::{Outcome, Sink},
+    sink::{Outcome, Place},
 };
 
-/// The longest note, in MiB.
-const NOTE_MIB: usize = 16;
-
 /// Reads a whole file as one note; `path` inside the imported folder is its id.
-pub(crate) fn read(reader: &mut dyn BufRead, path: &str, sink: &mut Sink<'_>) -> ControlFlow<()> {
-    let mut bytes = Vec::new();
-    let limit = (NOTE_MIB << 20) as u64;
-    let (line, outcome) = match reader.take(limit + 1).read_to_end(&mut bytes) {
-        Err(error) => (None, Outcome::Problem(Reason::Read(error))),
-        Ok(_) if bytes.len() as u64 > limit => {
-            let reason = Reason::TooLong { limit: NOTE_MIB };
-            (None, Outcome::Problem(reason))
-        }
-        Ok(_) => match note(&bytes, path, sink.options.author.as_deref()) {
-            Ok(outcome) => (None, outcome),
-            Err((line, reason)) => (line, Outcome::Problem(reason)),
-        },
-    };
-    sink.put(line, outcome)
+pub(crate) fn note(
+    bytes: &[u8],
+    path: &str,
+    options: &Options,
+) -> (Place, Result<Outcome, Reason>) {
+    if charset::is_binary(bytes) {
+        return (Place::File, Err(Reason::Binary));
+    }
+    let note = charset::text(bytes, None);
+    match of(note, path, options) {
+        Ok(outcome) => (Place::File, Ok(outcome)),
+        Err((Some(line), reason)) => (Place::Line(line), Err(reason)),
+        Err((None, reason)) => (Place::File, Err(reason)),
+    }
 }
 
-fn note(bytes: &[u8], path: &str, author: Option<&str>) -> Result<Outcome, front_matter::Fault> {
-    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-    let note = std::str::from_utf8(bytes).map_err(|error| {
-        let before = &bytes[..error.valid_up_to()];
-        let line = before.split(|byte| *byte == b'\n').count();
-        (Some(line), Reason::NotUtf8)
-    })?;
-    let (about, markdown) = front_matter::split(note)?;
+fn of(note: String, path: &str, options: &Options) -> Result<Outcome, front_matter::Fault> {
+    let (about, markdown) = front_matter::split(&note)?;
     let FrontMatter {
         id,
         title,
@@ -53,21 +38,29 @@ fn note(bytes: &[u8], path: &str, author: Option<&str>) -> Result<Outcome, front
         date,
         is_draft,
     } = about;
-    if is_draft {
+    // Jekyll's drafts lie in a folder of their own.
+    let is_draft = is_draft || path.split('/').any(|part| part == "_drafts");
+    if is_draft && !options.drafts {
         return Ok(Outcome::Skipped(SkipReason::Draft));
     }
-    let prose = prose(markdown, title.as_deref());
+    let begins = note.len() - markdown.len();
+    let mut prose = prose(markdown, title.as_deref(), options.keep_code);
     if prose.text.is_empty() {
         return Ok(Outcome::Skipped(SkipReason::EmptyText));
+    }
+    for removed in &mut prose.removed {
+        removed.span.start += begins;
+        removed.span.end += begins;
     }
     let name = Path::new(path)
         .file_stem()
         .unwrap_or_default()
         .to_string_lossy();
-    Ok(Outcome::Document(Box::new(Document {
+    let document = Document {
         id: id.unwrap_or_else(|| path.to_owned()),
-        author: author
-            .map(str::to_owned)
+        author: options
+            .author
+            .clone()
             .or(named)
             .ok_or((None, Reason::MissingAuthor))?,
         // Posts and daily notes are often named by their day.
@@ -75,24 +68,27 @@ fn note(bytes: &[u8], path: &str, author: Option<&str>) -> Result<Outcome, front
         n: None,
         title: title.or(prose.title).or_else(|| Some(name.into_owned())),
         text: prose.text,
-        kind: Some("note".to_owned()),
+        kind: Some(if is_draft { "draft" } else { "note" }.to_owned()),
         thread: None,
         to: None,
-    })))
+    };
+    Ok(Outcome::Reduced(Box::new(document), note, prose.removed))
 }
 
 /// What is left of a note without its markup.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Prose {
+pub(crate) struct Prose {
     /// The first heading of the first level, where no title was given.
-    title: Option<String>,
-    text: String,
+    pub(crate) title: Option<String>,
+    pub(crate) text: String,
+    /// Quotations and code, as bytes of the Markdown.
+    pub(crate) removed: Vec<Removed>,
 }
 
 /// Plain text: paragraphs, list items and headings as they follow each other. Code blocks, block
 /// quotations, images, comments and the targets of links are left out; so is the heading that
-/// repeats the title.
-fn prose(markdown: &str, given_title: Option<&str>) -> Prose {
+/// repeats the title. With `keep_code` blocks of code stay.
+pub(crate) fn prose(markdown: &str, given_title: Option<&str>, keep_code: bool) -> Prose {
     let syntax = Syntax::ENABLE_TABLES
         | Syntax::ENABLE_FOOTNOTES
         | Syntax::ENABLE_STRIKETHROUGH
@@ -107,9 +103,25 @@ fn prose(markdown: &str, given_title: Option<&str>) -> Prose {
     // How many elements deep in something that is left out.
     let mut omitted = 0_usize;
     let mut html_block = String::new();
-    for event in Parser::new_ext(markdown, syntax) {
+    let mut removed: Vec<Removed> = Vec::new();
+    for (event, span) in Parser::new_ext(markdown, syntax).into_offset_iter() {
         match event {
-            Event::Start(tag) if omitted > 0 || is_omitted(&tag) => omitted += 1,
+            Event::Start(Tag::CodeBlock(_)) | Event::End(TagEnd::CodeBlock)
+                if keep_code && omitted == 0 =>
+            {
+                writer.block();
+            }
+            Event::Start(tag) if omitted > 0 || is_omitted(&tag) => {
+                let reason = match tag {
+                    Tag::BlockQuote(_) => Some(RemovedReason::Quote),
+                    Tag::CodeBlock(_) => Some(RemovedReason::Code),
+                    _ => None,
+                };
+                if let (0, Some(reason)) = (omitted, reason) {
+                    removed.push(Removed { span, reason });
+                }
+                omitted += 1;
+            }
             Event::End(_) if omitted > 0 => omitted -= 1,
             _ if omitted > 0 => {}
             Event::Start(Tag::Heading { level, .. }) => {
@@ -165,6 +177,7 @@ fn prose(markdown: &str, given_title: Option<&str>) -> Prose {
     Prose {
         title: title.filter(|_| given_title.is_none()),
         text: writer.text.trim().to_owned(),
+        removed,
     }
 }
 
@@ -283,7 +296,7 @@ mod tests {
     use super::*;
 
     fn text(markdown: &str) -> String {
-        prose(markdown, Some("x")).text
+        prose(markdown, Some("x"), false).text
     }
 
     #[test]
@@ -315,21 +328,41 @@ mod tests {
     }
 
     #[test]
+    fn what_was_left_out_is_told_and_code_may_stay() {
+        let markdown = "Mine.\n\n> Theirs.\n\n```\nx = 1\n```\n";
+        let found = prose(markdown, Some("x"), false);
+        let told: Vec<_> = found
+            .removed
+            .iter()
+            .map(|one| (markdown[one.span.clone()].trim(), one.reason))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("> Theirs.", RemovedReason::Quote),
+                ("```\nx = 1\n```", RemovedReason::Code)
+            ]
+        );
+        assert_eq!(prose(markdown, Some("x"), true).text, "Mine.\n\nx = 1");
+    }
+
+    #[test]
     fn the_first_heading_is_the_title_where_none_is_given() {
         let markdown = "Hello.\n\n# A *walk* \n\nIt rained.\n\n# More\n\nAnd so on.";
         assert_eq!(
-            prose(markdown, None),
+            prose(markdown, None, false),
             Prose {
                 title: Some("A walk".to_owned()),
-                text: "Hello.\n\nIt rained.\n\nMore\n\nAnd so on.".to_owned()
+                text: "Hello.\n\nIt rained.\n\nMore\n\nAnd so on.".to_owned(),
+                removed: Vec::new(),
             }
         );
         assert_eq!(
-            prose("# A walk\n\nIt rained.", Some("A walk")).text,
+            prose("# A walk\n\nIt rained.", Some("A walk"), false).text,
             "It rained."
         );
         assert_eq!(
-            prose("# Part one\n\nIt rained.", Some("A walk")).text,
+            prose("# Part one\n\nIt rained.", Some("A walk"), false).text,
             "Part one\n\nIt rained."
         );
     }

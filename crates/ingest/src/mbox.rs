@@ -10,8 +10,8 @@ use jiff::{
 use crate::{
     Error, Reason, SkipReason,
     lines::{Line, Lines},
-    mail::MailReader,
-    sink::{Outcome, Sink},
+    mail::{Envelope, MailReader},
+    sink::{Outcome, Place, Sink},
 };
 
 /// How much of a message is held in memory, in bytes. Text stands before attachments, so what is
@@ -33,13 +33,17 @@ pub(crate) fn read(
     let mail = MailReader::new(sink.options).ok_or_else(|| Error::MeRequired {
         path: sink.source.clone(),
     })?;
-    let mut lines = Lines::new(reader, MESSAGE_BYTES);
+    let first = sink.lines_before + 1;
+    let mut lines = Lines::behind(reader, MESSAGE_BYTES, sink.lines_before);
     let mut mailbox = Mailbox {
         mail,
         sink,
+        first,
         message: None,
         held: None,
         after_blank: true,
+        right_lengths: 0,
+        has_wrong_length: false,
         stray: None,
     };
     loop {
@@ -51,14 +55,17 @@ pub(crate) fn read(
                 }
                 mailbox.line(number, b"\n")
             }
-            Ok(None) => return mailbox.end(),
+            Ok(None) => {
+                mailbox.sink.lines_before = lines.number;
+                return mailbox.end();
+            }
             Err(error) => {
                 let number = lines.number + 1;
                 if mailbox.finish(true).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
                 let outcome = Outcome::Problem(Reason::Read(error));
-                return Ok(mailbox.sink.put(Some(number), outcome));
+                return Ok(mailbox.sink.put(Place::Line(number), outcome));
             }
         };
         if flow.is_break() {
@@ -89,11 +96,16 @@ pub(crate) fn is_separator(line: &[u8]) -> bool {
 struct Mailbox<'a, 'b> {
     mail: MailReader,
     sink: &'a mut Sink<'b>,
+    /// The number of the first line.
+    first: usize,
     /// The message being gathered.
     message: Option<Message>,
     /// A line that begins a message if a header follows, else belongs to the text.
     held: Option<(usize, Vec<u8>)>,
     after_blank: bool,
+    /// How many messages had the length that they said, and whether one had not.
+    right_lengths: usize,
+    has_wrong_length: bool,
     /// The first line of text that stands before any message.
     stray: Option<usize>,
 }
@@ -105,6 +117,10 @@ struct Message {
     bytes: Vec<u8>,
     /// Whether lines of it were left out because it grew too long.
     cut: bool,
+    /// What it says of the length of its body.
+    length: Option<usize>,
+    /// How long that is so far, as it stands in the file; `None` in the header.
+    body_bytes: Option<usize>,
 }
 
 impl Mailbox<'_, '_> {
@@ -117,9 +133,10 @@ impl Mailbox<'_, '_> {
             }
         }
         let separates = line.starts_with(b"From ")
-            && (number == 1
+            && (number == self.first
                 || self.after_blank && is_separator(line)
                 || envelope_date(line).is_some());
+        let separates = separates && !self.goes_on_by_length();
         self.after_blank = line.trim_ascii().is_empty();
         if separates {
             self.held = Some((number, line.to_owned()));
@@ -148,16 +165,21 @@ impl Mailbox<'_, '_> {
     }
 
     fn begin(&mut self, number: usize, separator: &[u8]) -> ControlFlow<()> {
+        self.compare_length();
         let mut bytes = match &mut self.message {
             Some(message) => std::mem::take(&mut message.bytes),
             None => Vec::new(),
         };
         if let Some(message) = &self.message {
-            let outcome = self.mail.read(&bytes, message.sent, false);
-            self.sink.put(Some(message.line), outcome)?;
+            let envelope = Envelope {
+                sent: message.sent,
+                ..Envelope::default()
+            };
+            let outcome = self.mail.read(&bytes, envelope);
+            self.sink.put(Place::Line(message.line), outcome)?;
         } else if let Some(stray) = self.stray {
             let outcome = Outcome::Problem(Reason::BeforeFirstMessage);
-            self.sink.put(Some(stray), outcome)?;
+            self.sink.put(Place::Line(stray), outcome)?;
         }
         bytes.clear();
         bytes.shrink_to(KEPT_CAPACITY);
@@ -166,6 +188,8 @@ impl Mailbox<'_, '_> {
             sent: envelope_date(separator),
             bytes,
             cut: false,
+            length: None,
+            body_bytes: None,
         });
         ControlFlow::Continue(())
     }
@@ -179,8 +203,15 @@ impl Mailbox<'_, '_> {
             }
             return;
         };
-        let behind = line.iter().position(|byte| *byte != b'>').unwrap_or(0);
-        let is_escaped = behind > 0 && line[behind..].starts_with(b"From ");
+        match &mut message.body_bytes {
+            Some(bytes) => *bytes += line.len(),
+            None if matches!(line, b"\n" | b"\r\n") => message.body_bytes = Some(0),
+            None => message.length = content_length(line).or(message.length),
+        }
+        let is_escaped = line.first() == Some(&b'>') && {
+            let behind = line.iter().position(|byte| *byte != b'>').unwrap_or(0);
+            line[behind..].starts_with(b"From ")
+        };
         let line = &line[usize::from(is_escaped)..];
         message.cut |= message.bytes.len() + line.len() > MESSAGE_BYTES;
         if !message.cut {
@@ -188,10 +219,41 @@ impl Mailbox<'_, '_> {
         }
     }
 
+    /// Whether the message says by `Content-Length` that it is not at its end (mboxcl, which marks no
+    /// `From ` in a text). Many files have lengths that are wrong, as somebody wrote them elsewhere:
+    /// they are believed where those of all messages before were right.
+    fn goes_on_by_length(&self) -> bool {
+        let is_trusted = self.right_lengths > 0 && !self.has_wrong_length;
+        is_trusted
+            && self.message.as_ref().is_some_and(|message| {
+                message
+                    .length
+                    .is_some_and(|length| message.body_bytes.unwrap_or(0) < length)
+            })
+    }
+
+    /// Compares what a message said of its length with what it has.
+    fn compare_length(&mut self) {
+        let Some(message) = &self.message else { return };
+        if let (Some(length), Some(body)) = (message.length, message.body_bytes) {
+            // An empty line stands between two messages.
+            if (length..=length + 2).contains(&body) {
+                self.right_lengths += 1;
+            } else {
+                self.has_wrong_length = true;
+            }
+        }
+    }
+
     fn finish(&mut self, is_last: bool) -> ControlFlow<()> {
         match self.message.take() {
             Some(message) => {
-                let outcome = match self.mail.read(&message.bytes, message.sent, is_last) {
+                let envelope = Envelope {
+                    sent: message.sent,
+                    is_last,
+                    is_draft: false,
+                };
+                let outcome = match self.mail.read(&message.bytes, envelope) {
                     // Its text may well be in what was cut off.
                     Outcome::Skipped(SkipReason::EmptyText) if message.cut => {
                         Outcome::Problem(Reason::TooLong {
@@ -200,15 +262,25 @@ impl Mailbox<'_, '_> {
                     }
                     outcome => outcome,
                 };
-                self.sink.put(Some(message.line), outcome)
+                self.sink.put(Place::Line(message.line), outcome)
             }
             None => ControlFlow::Continue(()),
         }
     }
 }
 
+/// The number in `Content-Length: 1234`.
+fn content_length(line: &[u8]) -> Option<usize> {
+    const NAME: &[u8] = b"content-length:";
+    let (name, value) = line.split_at_checked(NAME.len())?;
+    if !name.eq_ignore_ascii_case(NAME) {
+        return None;
+    }
+    std::str::from_utf8(value).ok()?.trim().parse().ok()
+}
+
 /// Whether a line is the first of a mail's header.
-fn begins_header(line: &[u8]) -> bool {
+pub(crate) fn begins_header(line: &[u8]) -> bool {
     let name = line.split(|byte| *byte == b':').next().unwrap_or(b"");
     line.starts_with(b">From ")
         || (name.len() < line.len()

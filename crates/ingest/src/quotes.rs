@@ -1,162 +1,318 @@
-//! What in a mail are its author's own words: everything but quoted mails, forwards, signatures and
-//! what programs add at the end. Line by line; nothing is rewritten.
+//! What in a mail are its author's own words: everything but quoted mails, forwards, signatures,
+//! patches and what programs add at the end. Line by line; nothing is rewritten.
+
+mod attribution;
+mod patches;
+mod words;
+
+use std::ops::Range;
+
+use attribution::{attribution, may_end_attribution};
+use words::{
+    FOOTERS, FORWARD_MARKERS, HEADER_NAMES, MOBILE_FOOTERS, REPLY_MARKERS, SENDER_NAMES,
+    TELLING_NAMES,
+};
+
+use crate::{Removed, RemovedReason};
 
 /// The author's share of a mail.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct OwnWords {
-    /// The lines that are left, in order; an empty line where something was taken out between them.
-    pub(crate) text: String,
+    /// The lines that are left, in order.
+    pub(crate) kept: Vec<Kept>,
+    /// What was taken out, in order.
+    pub(crate) removed: Vec<Removed>,
+}
+
+/// A line that is left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    /// Where in the body it stands, without the white space behind it.
+    pub(crate) span: Range<usize>,
+    /// Whether an empty line, or something that was taken out, stands before it.
+    pub(crate) after_gap: bool,
+}
+
+impl OwnWords {
+    /// What is left, with an empty line where something was taken out.
+    pub(crate) fn text(&self, body: &str) -> String {
+        let mut text =
+            String::with_capacity(self.kept.iter().map(|kept| kept.span.len() + 2).sum());
+        for kept in &self.kept {
+            if !text.is_empty() {
+                text.push_str(if kept.after_gap { "\n\n" } else { "\n" });
+            }
+            text.push_str(&body[kept.span.clone()]);
+        }
+        text.truncate(text.trim_end().len());
+        let blank = text.len() - text.trim_start().len();
+        text.drain(..blank);
+        text
+    }
+
     /// Whether a forwarded mail was among what was taken out.
-    pub(crate) has_forward: bool,
+    pub(crate) fn has_forward(&self) -> bool {
+        self.removed
+            .iter()
+            .any(|removed| removed.reason == RemovedReason::Forward)
+    }
+}
+
+/// Leaves out what the author did not write; with `keep_code` code and patches stay.
+pub(crate) fn own_words(body: &str, keep_code: bool) -> OwnWords {
+    let lines = Lines::of(body);
+    let mut own = OwnWords::default();
+    let mut gap = false;
+    let mut at = 0;
+    while at < lines.len() {
+        if let Some(foreign) = lines.foreign(at, keep_code) {
+            let span = lines.start(at)..lines.start(foreign.end);
+            match own.removed.last_mut() {
+                Some(last) if last.reason == foreign.reason && follows(body, last, &span) => {
+                    last.span.end = span.end;
+                }
+                _ => own.removed.push(Removed {
+                    span,
+                    reason: foreign.reason,
+                }),
+            }
+            gap = true;
+            at = foreign.end;
+            continue;
+        }
+        let line = lines.line(at).trim_end();
+        if line.trim_start().is_empty() {
+            gap = true;
+        } else {
+            let start = lines.start(at);
+            own.kept.push(Kept {
+                span: start..start + line.len(),
+                after_gap: gap,
+            });
+            gap = false;
+        }
+        at += 1;
+    }
+    own
+}
+
+/// Whether nothing but white space stands between two removals.
+fn follows(body: &str, last: &Removed, span: &Range<usize>) -> bool {
+    body[last.span.end..span.start].trim().is_empty()
 }
 
 /// What was recognised at a line, and with which line it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Foreign {
     end: usize,
-    is_forward: bool,
+    reason: RemovedReason,
 }
 
-impl Foreign {
-    fn until(end: usize) -> Self {
-        Self {
-            end,
-            is_forward: false,
-        }
-    }
+/// A body by lines.
+struct Lines<'a> {
+    body: &'a str,
+    /// Where each line starts, and the end of the last one.
+    starts: Vec<usize>,
+    /// Of each line whether one of it and the three behind may end an attribution.
+    near_attribution: Vec<bool>,
 }
 
-/// Leaves out what the author did not write.
-pub(crate) fn own_words(body: &str) -> OwnWords {
-    let lines: Vec<&str> = body.lines().collect();
-    let mut text = String::new();
-    let mut has_forward = false;
-    let mut gap = false;
-    let mut at = 0;
-    while at < lines.len() {
-        if let Some(foreign) = foreign(&lines, at) {
-            has_forward |= foreign.is_forward;
-            gap = true;
-            at = foreign.end;
-            continue;
+impl<'a> Lines<'a> {
+    fn of(body: &'a str) -> Self {
+        let mut starts = vec![0];
+        starts.extend(memchr::memchr_iter(b'\n', body.as_bytes()).map(|at| at + 1));
+        if starts.last() != Some(&body.len()) {
+            starts.push(body.len());
         }
-        let line = lines[at].trim_end();
-        if line.trim().is_empty() {
-            gap = true;
-        } else {
-            if !text.is_empty() {
-                text.push_str(if gap { "\n\n" } else { "\n" });
+        let mut lines = Self {
+            body,
+            starts,
+            near_attribution: Vec::new(),
+        };
+        lines.near_attribution = vec![false; lines.len()];
+        for at in 0..lines.len() {
+            if may_end_attribution(lines.line(at)) {
+                lines.near_attribution[at.saturating_sub(3)..=at].fill(true);
             }
-            text.push_str(line);
-            gap = false;
         }
-        at += 1;
+        lines
     }
-    OwnWords {
-        text: text.trim().to_owned(),
-        has_forward,
-    }
-}
 
-fn foreign(lines: &[&str], at: usize) -> Option<Foreign> {
-    let line = lines[at].trim();
-    if line.is_empty() {
-        return None;
+    fn len(&self) -> usize {
+        self.starts.len() - 1
     }
-    if is_quoted(line) {
-        return Some(Foreign::until(at + 1));
+
+    fn start(&self, at: usize) -> usize {
+        self.starts[at]
     }
-    if is_forward_marker(line) {
-        return Some(Foreign {
-            end: lines.len(),
-            is_forward: true,
+
+    /// A line without its break.
+    fn line(&self, at: usize) -> &'a str {
+        let line = &self.body[self.starts[at]..self.starts[at + 1]];
+        let line = line.strip_suffix('\n').unwrap_or(line);
+        line.strip_suffix('\r').unwrap_or(line)
+    }
+
+    fn trimmed(&self, at: usize) -> &'a str {
+        self.line(at).trim()
+    }
+
+    fn is_blank(&self, at: usize) -> bool {
+        at >= self.len() || self.trimmed(at).is_empty()
+    }
+
+    fn next_filled(&self, from: usize) -> Option<usize> {
+        (from..self.len()).find(|at| !self.trimmed(*at).is_empty())
+    }
+
+    fn foreign(&self, at: usize, keep_code: bool) -> Option<Foreign> {
+        let line = self.trimmed(at);
+        if line.is_empty() {
+            return None;
+        }
+        let until = |end, reason| Some(Foreign { end, reason });
+        if is_quoted(line) {
+            return until(at + 1, RemovedReason::Quote);
+        }
+        if is_forward_marker(line) {
+            return until(self.len(), RemovedReason::Forward);
+        }
+        if is_reply_marker(line) {
+            return until(self.end_of_quote(at + 1), RemovedReason::Quote);
+        }
+        if !keep_code && let Some((end, reason)) = patches::code(self, at) {
+            return until(end, reason);
+        }
+        if is_rule(line)
+            && let Some(reason) = self.cuts_as_rule(at)
+        {
+            return until(self.len(), reason);
+        }
+        if self.is_header_block(at) {
+            return until(self.len(), RemovedReason::Quote);
+        }
+        if self.near_attribution[at]
+            && let Some(end) = attribution(self, at)
+        {
+            return until(end, RemovedReason::Quote);
+        }
+        if self.is_signature(at) {
+            return until(self.end_of_signature(at + 1), RemovedReason::Signature);
+        }
+        if is_footer(line) {
+            return until(self.len(), RemovedReason::Footer);
+        }
+        if self.is_mobile_footer(at) {
+            return until(at + 1, RemovedReason::Footer);
+        }
+        None
+    }
+
+    /// Where the quote ends that was announced before line `from`: its header lines where marked
+    /// lines follow, which are recognised by themselves; everything where its lines are not marked.
+    fn end_of_quote(&self, from: usize) -> usize {
+        let mut at = from;
+        while let Some(next) = self.next_filled(at) {
+            if is_quoted(self.trimmed(next)) {
+                return next;
+            }
+            if header_name(self.line(next)).is_none() {
+                break;
+            }
+            at = next + 1;
+        }
+        self.len()
+    }
+
+    /// Why a line of underscores ends the author's words, where it does: a quoted mail or a list's
+    /// footer follows, or nothing.
+    fn cuts_as_rule(&self, at: usize) -> Option<RemovedReason> {
+        let Some(next) = self.next_filled(at + 1) else {
+            return Some(RemovedReason::Footer);
+        };
+        if self.is_header_block(next) {
+            return Some(RemovedReason::Quote);
+        }
+        let footer = ["mailing list", "http://", "https://", "unsubscribe", "@"];
+        let says_footer = (next..self.len()).take(3).any(|at| {
+            let line = self.line(at).to_lowercase();
+            footer.iter().any(|mark| line.contains(mark))
         });
+        says_footer.then_some(RemovedReason::Footer)
     }
-    if is_reply_marker(line) {
-        return Some(Foreign::until(end_of_quote(lines, at + 1)));
+
+    /// Whether the head of a quoted mail begins here: its sender and two more fields within six
+    /// lines.
+    fn is_header_block(&self, at: usize) -> bool {
+        if header_name(self.line(at)).is_none() {
+            return false;
+        }
+        let filled = (at..self.len())
+            .map(|at| self.line(at))
+            .filter(|line| !line.trim().is_empty());
+        let mut names = Vec::new();
+        for line in filled.take(6) {
+            if let Some(name) = header_name(line).filter(|name| !names.contains(name)) {
+                names.push(name);
+            }
+        }
+        let has = |known: &[&str]| names.iter().any(|name| known.contains(&name.as_str()));
+        names.len() >= 3 && has(&SENDER_NAMES) && has(&TELLING_NAMES)
     }
-    let all = Foreign::until(lines.len());
-    if (is_rule(line) && cuts_as_rule(lines, at)) || is_header_block(lines, at) {
-        return Some(all);
+
+    /// `-- ` on a line of its own; without the space, only where no more than a few lines follow.
+    fn is_signature(&self, at: usize) -> bool {
+        match self.line(at) {
+            "-- " => true,
+            "--" => {
+                let behind = (at + 1..self.len()).map(|at| self.trimmed(at));
+                let own = behind
+                    .filter(|line| !line.is_empty())
+                    .take_while(|line| !is_quoted(line) && !is_reply_marker(line));
+                own.take(SIGNATURE_LINES + 1).count() <= SIGNATURE_LINES
+            }
+            _ => false,
+        }
     }
-    attribution(lines, at)
-        .or_else(|| (is_signature(lines, at) || is_footer(line)).then_some(all))
-        .or_else(|| is_mobile_footer(lines, at).then(|| Foreign::until(at + 1)))
+
+    /// A signature goes on to the end, or to the mail that is answered below it.
+    fn end_of_signature(&self, from: usize) -> usize {
+        (from..self.len())
+            .find(|&at| {
+                let line = self.trimmed(at);
+                !line.is_empty()
+                    && (is_quoted(line)
+                        || is_reply_marker(line)
+                        || is_forward_marker(line)
+                        || self.is_header_block(at)
+                        || self.near_attribution[at] && attribution(self, at).is_some())
+            })
+            .unwrap_or(self.len())
+    }
+
+    /// Whether a line of a telephone stands alone, as those lines do.
+    fn is_mobile_footer(&self, at: usize) -> bool {
+        const LONGEST: usize = 120;
+        let line = self.trimmed(at);
+        if line.len() > LONGEST || at > 0 && !self.is_blank(at - 1) || !self.is_blank(at + 1) {
+            return false;
+        }
+        let line = line.to_lowercase();
+        MOBILE_FOOTERS.iter().any(|start| line.starts_with(start))
+            || line.starts_with("von meinem ") && line.ends_with(" gesendet")
+    }
 }
 
-/// `> text`, `>> text`, and `JS> text` with the initials of who wrote it.
+/// How many lines a signature has at most where its mark is a bare `--`.
+const SIGNATURE_LINES: usize = 10;
+
+/// `> text`, `>> text`, and `JS> text` with the initials of who wrote it. `R> ` and `SQL> ` are what
+/// programs print before what their users type.
 fn is_quoted(line: &str) -> bool {
     let behind_initials = line.trim_start_matches(|c: char| c.is_ascii_uppercase());
-    line.len() - behind_initials.len() <= 4 && behind_initials.starts_with('>')
+    let initials = line.len() - behind_initials.len();
+    behind_initials.starts_with('>') && matches!(initials, 0 | 2..=4) && !line.starts_with("SQL>")
 }
-
-fn next_filled(lines: &[&str], from: usize) -> Option<usize> {
-    (from..lines.len()).find(|i| !lines[*i].trim().is_empty())
-}
-
-/// Where the quote ends that was announced before line `from`: its header lines where marked lines
-/// follow, which are recognised by themselves; everything where its lines are not marked.
-fn end_of_quote(lines: &[&str], from: usize) -> usize {
-    let mut at = from;
-    while let Some(next) = next_filled(lines, at) {
-        if is_quoted(lines[next].trim()) {
-            return next;
-        }
-        if header_name(lines[next]).is_none() {
-            break;
-        }
-        at = next + 1;
-    }
-    lines.len()
-}
-
-/// Names in `-----Original Message-----`.
-const REPLY_MARKERS: [&str; 18] = [
-    "original message",
-    "original-nachricht",
-    "originalnachricht",
-    "ursprüngliche nachricht",
-    "message d'origine",
-    "message original",
-    "message initial",
-    "mensaje original",
-    "mensagem original",
-    "messaggio originale",
-    "oorspronkelijk bericht",
-    "oprindelig meddelelse",
-    "opprinnelig melding",
-    "ursprungligt meddelande",
-    "wiadomość oryginalna",
-    "исходное сообщение",
-    "原始邮件",
-    "reply message",
-];
-
-/// Names in `---------- Forwarded message ----------` and openings like `Begin forwarded message:`.
-const FORWARD_MARKERS: [&str; 22] = [
-    "forwarded message",
-    "forwarded by",
-    "begin forwarded message",
-    "start of forwarded message",
-    "weitergeleitete nachricht",
-    "weitergeleitet von",
-    "anfang der weitergeleiteten nachricht",
-    "anfang der weitergeleiteten e-mail",
-    "message transféré",
-    "message transmis",
-    "début du message transféré",
-    "début du message réexpédié",
-    "mensaje reenviado",
-    "inicio del mensaje reenviado",
-    "mensagem encaminhada",
-    "início da mensagem encaminhada",
-    "messaggio inoltrato",
-    "inizio messaggio inoltrato",
-    "doorgestuurd bericht",
-    "vidarebefordrat meddelande",
-    "пересылаемое сообщение",
-    "转发的邮件",
-];
 
 /// The words between two runs of dashes, in lower case.
 fn between_dashes(line: &str) -> Option<String> {
@@ -176,9 +332,9 @@ fn is_forward_marker(line: &str) -> bool {
                 rest.is_empty() || marker.ends_with(" by") || marker.ends_with(" von")
             })
         }),
-        None => line
-            .strip_suffix(':')
-            .is_some_and(|name| FORWARD_MARKERS.contains(&name.trim().to_lowercase().as_str())),
+        None => line.strip_suffix([':', '：']).is_some_and(|name| {
+            name.len() < 80 && FORWARD_MARKERS.contains(&name.trim().to_lowercase().as_str())
+        }),
     }
 }
 
@@ -187,97 +343,20 @@ fn is_rule(line: &str) -> bool {
     line.len() >= 20 && line.bytes().all(|byte| byte == b'_')
 }
 
-/// A line of underscores ends the author's words where a quoted mail or a list's footer follows.
-fn cuts_as_rule(lines: &[&str], at: usize) -> bool {
-    let Some(next) = next_filled(lines, at + 1) else {
-        return true;
-    };
-    let footer = ["mailing list", "http://", "https://", "unsubscribe", "@"];
-    is_header_block(lines, next)
-        || lines[next..].iter().take(3).any(|line| {
-            let line = line.to_lowercase();
-            footer.iter().any(|mark| line.contains(mark))
-        })
-}
-
-/// What mail programs call the sender in the head of a quoted mail.
-const SENDER_NAMES: [&str; 13] = [
-    "from",
-    "von",
-    "de",
-    "da",
-    "van",
-    "från",
-    "fra",
-    "od",
-    "от",
-    "lähettäjä",
-    "发件人",
-    "差出人",
-    "kimden",
-];
-
-/// Names of fields that nothing but a mail has: `From: 10:00, To: 12:00` may be a timetable.
-const TELLING_NAMES: [&str; 26] = [
-    "subject",
-    "sent",
-    "betreff",
-    "gesendet",
-    "objet",
-    "envoyé",
-    "asunto",
-    "enviado",
-    "enviado el",
-    "assunto",
-    "oggetto",
-    "inviato",
-    "onderwerp",
-    "verzonden",
-    "ämne",
-    "skickat",
-    "emne",
-    "sendt",
-    "temat",
-    "wysłano",
-    "тема",
-    "отправлено",
-    "主题",
-    "发送时间",
-    "konu",
-    "lähetetty",
-];
-
-/// What they call the rest of that head.
-const HEADER_NAMES: [&str; 20] = [
-    "date",
-    "to",
-    "cc",
-    "reply-to",
-    "importance",
-    "datum",
-    "an",
-    "à",
-    "fecha",
-    "para",
-    "data",
-    "a",
-    "aan",
-    "till",
-    "til",
-    "do",
-    "дата",
-    "кому",
-    "收件人",
-    "kime",
-];
+/// No name of a header field is longer, in bytes; long lines need not be lower-cased.
+const LONGEST_NAME: usize = 32;
 
 /// The name of a header field at the start of a line, in lower case, bold or not; `None` where no
 /// known one stands there.
 fn header_name(line: &str) -> Option<String> {
+    let line = line.trim_start();
+    let head = &line.as_bytes()[..line.len().min(LONGEST_NAME + 8)];
+    if !head.iter().any(|byte| *byte == b':' || *byte == 0xef) {
+        return None;
+    }
     let (name, _) = line.split_once([':', '：'])?;
     let name = name.trim_matches(|c: char| c.is_whitespace() || c == '*');
-    // No name is longer; long lines need not be lower-cased.
-    if name.len() > 24 {
+    if name.len() > LONGEST_NAME {
         return None;
     }
     let name = name.to_lowercase();
@@ -287,229 +366,14 @@ fn header_name(line: &str) -> Option<String> {
     is_known.then_some(name)
 }
 
-/// Whether the head of a quoted mail begins here: its sender and two more fields within six lines.
-fn is_header_block(lines: &[&str], at: usize) -> bool {
-    if header_name(lines[at]).is_none() {
-        return false;
-    }
-    let mut names = Vec::new();
-    for line in lines[at..]
-        .iter()
-        .filter(|line| !line.trim().is_empty())
-        .take(6)
-    {
-        if let Some(name) = header_name(line).filter(|name| !names.contains(name)) {
-            names.push(name);
-        }
-    }
-    let has = |known: &[&str]| names.iter().any(|name| known.contains(&name.as_str()));
-    names.len() >= 3 && has(&SENDER_NAMES) && has(&TELLING_NAMES)
-}
-
-/// How the line before a quote begins, in lower case.
-const OPENERS: [&str; 17] = [
-    "on ",
-    "at ",
-    "in article ",
-    "am ",
-    "le ",
-    "el ",
-    "il ",
-    "il giorno ",
-    "em ",
-    "op ",
-    "den ",
-    "på ",
-    "dnia ",
-    "w dniu ",
-    "dne ",
-    "a(z) ",
-    "в ",
-];
-
-/// Its verb.
-const VERBS: [&str; 22] = [
-    "wrote",
-    "writes",
-    "schrieb",
-    "schreef",
-    "a écrit",
-    "escribió",
-    "escribio",
-    "escreveu",
-    "ha scritto",
-    "skrev",
-    "kirjoitti",
-    "napisał",
-    "napisała",
-    "napisał(a)",
-    "pisze",
-    "napsal",
-    "пишет",
-    "написал",
-    "написала",
-    "yazdı",
-    "写道",
-    "のメール",
-];
-
-/// Longer lines are prose.
-const ATTRIBUTION_BYTES: usize = 300;
-
-/// `On 5 January 2004, Ana wrote:` in several languages, on up to four lines. Where marked lines
-/// follow it is that line alone, and the author's answers between them stay; where unmarked ones
-/// follow, everything is the quote.
-fn attribution(lines: &[&str], at: usize) -> Option<Foreign> {
-    let mut joined = String::new();
-    for (i, line) in lines[at..].iter().take(4).enumerate() {
-        let line = line.trim();
-        if line.is_empty() || is_quoted(line) || joined.len() + line.len() > ATTRIBUTION_BYTES {
-            return None;
-        }
-        if i > 0 {
-            let first = lines[at];
-            let is_begun = first.contains('@') || opens(first) && has_date(first);
-            let begins_anew =
-                opens(line) && has_date(line) || !is_begun && certainty(line).is_some();
-            let can_go_on = is_begun || opens(first);
-            if begins_anew || !can_go_on || joined.ends_with(['.', '!', '?']) {
-                return None;
-            }
-            joined.push(' ');
-        }
-        joined.push_str(line);
-        let next = next_filled(lines, at + i + 1);
-        let is_followed = next.is_none_or(|next| is_quoted(lines[next].trim()));
-        match certainty(&joined) {
-            Some(Certainty::IfQuoteFollows) if i > 0 => {}
-            Some(_) if is_followed => return Some(Foreign::until(at + i + 1)),
-            Some(Certainty::Certain) => return Some(Foreign::until(lines.len())),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// How surely a line is no sentence of the author's.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Certainty {
-    Certain,
-    /// As `Ana wrote:`, which may as well begin a paragraph.
-    IfQuoteFollows,
-}
-
-/// Whether a line says who wrote what follows; `None` where it does not.
-fn certainty(line: &str) -> Option<Certainty> {
-    let line = line.trim_matches(|c: char| c.is_whitespace() || c == '*' || c == '_');
-    let in_brackets = line.contains('@') && line.contains('<') && line.contains('>');
-    // Gmail of old: `2004/1/5 Ana <ana@example.org>`.
-    if in_brackets && line.ends_with('>') && line.starts_with(|c: char| c.is_ascii_digit()) {
-        return Some(Certainty::IfQuoteFollows);
-    }
-    if !line.ends_with([':', '：']) {
-        return None;
-    }
-    let lower = line.to_lowercase();
-    if !VERBS.iter().any(|verb| lower.contains(verb)) {
-        return None;
-    }
-    let is_certain = in_brackets || opens(line) && (line.contains('@') || has_date(line));
-    Some(if is_certain {
-        Certainty::Certain
-    } else {
-        Certainty::IfQuoteFollows
-    })
-}
-
-/// Whether a line begins as the one before a quote does.
-fn opens(line: &str) -> bool {
-    let line = line.trim_start_matches(|c: char| c.is_whitespace() || c == '*' || c == '_');
-    let start: String = line.chars().take(12).flat_map(char::to_lowercase).collect();
-    OPENERS.iter().any(|opener| start.starts_with(opener))
-        || start.starts_with(|c: char| c.is_ascii_digit())
-}
-
-/// A year, a time, or a day and month as numbers.
-fn has_date(line: &str) -> bool {
-    let bytes = line.as_bytes();
-    let is_year = |four: &[u8]| {
-        four.iter().all(u8::is_ascii_digit) && (four.starts_with(b"19") || four.starts_with(b"20"))
-    };
-    bytes.windows(4).any(is_year)
-        || bytes.windows(3).any(|three| {
-            let [a, mark, b] = three else { return false };
-            a.is_ascii_digit() && b":./".contains(mark) && b.is_ascii_digit()
-        })
-}
-
-/// How many lines a signature has at most where its mark is a bare `--`.
-const SIGNATURE_LINES: usize = 10;
-
-/// `-- ` on a line of its own; without the space, only where no more than a few lines follow.
-fn is_signature(lines: &[&str], at: usize) -> bool {
-    match lines[at].trim_end_matches('\r') {
-        "-- " => true,
-        "--" => {
-            let behind = lines[at + 1..].iter().map(|line| line.trim());
-            let own = behind
-                .filter(|line| !line.is_empty())
-                .take_while(|line| !is_quoted(line) && !is_reply_marker(line));
-            own.take(SIGNATURE_LINES + 1).count() <= SIGNATURE_LINES
-        }
-        _ => false,
-    }
-}
-
 /// What lists put under every mail.
 fn is_footer(line: &str) -> bool {
-    const STARTS: [&str; 5] = [
-        "You received this message because you are subscribed to",
-        "You are receiving this because you are subscribed to",
-        "To unsubscribe from this",
-        "To unsubscribe, e-mail:",
-        "--~--~---------~--~----~",
-    ];
-    STARTS.iter().any(|start| line.starts_with(start))
-}
-
-/// How telephones and mail programs sign, in lower case.
-const MOBILE_FOOTERS: [&str; 21] = [
-    "sent from my ",
-    "sent from mail for ",
-    "sent from outlook",
-    "sent from yahoo",
-    "sent from samsung",
-    "sent from proton",
-    "sent from gmail mobile",
-    "sent via ",
-    "sent using ",
-    "sent with ",
-    "get outlook for ",
-    "gesendet mit ",
-    "gesendet von ",
-    "envoyé de mon ",
-    "envoyé depuis ",
-    "enviado desde mi ",
-    "enviado do meu ",
-    "inviato da ",
-    "inviato dal mio ",
-    "verzonden vanaf mijn ",
-    "skickat från min ",
-];
-
-/// Whether such a line stands alone, as those lines do.
-fn is_mobile_footer(lines: &[&str], at: usize) -> bool {
-    const LONGEST: usize = 80;
-    let line = lines[at].trim();
-    if line.len() > LONGEST {
-        return false;
-    }
-    let line = line.to_lowercase();
-    let is_blank = |line: Option<&&str>| line.is_none_or(|line| line.trim().is_empty());
-    (MOBILE_FOOTERS.iter().any(|start| line.starts_with(start))
-        || line.starts_with("von meinem ") && line.ends_with(" gesendet"))
-        && (at == 0 || is_blank(lines.get(at - 1)))
-        && is_blank(lines.get(at + 1))
+    // All of them begin with one of these.
+    line.starts_with(['Y', 'y', 'T', 't', '-', 'V', 'v'])
+        && FOOTERS.iter().any(|start| {
+            line.get(..start.len())
+                .is_some_and(|begun| begun.to_lowercase() == **start)
+        })
 }
 
 #[cfg(test)]

@@ -202,6 +202,28 @@ fn long_texts_of_format_1_are_compressed() {
 }
 
 #[test]
+fn format_2_is_read_as_it_is_and_upgraded() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = copy("2", folder.path());
+    let reader = Archive::open_read_only(&dir).unwrap();
+    assert_holds_contents(&reader);
+    assert_eq!(reader.marks("letters.jsonl", "").unwrap(), []);
+    assert_eq!(reader.same_text(&contents()[2]).unwrap(), None);
+    drop(reader);
+    let archive = Archive::open(&dir).unwrap();
+    assert_holds_contents(&archive);
+    let (_folder, new) = empty_archive();
+    assert_eq!(tables(&archive), tables(&new));
+    let kept = archive.kept_copy().unwrap();
+    assert_eq!(version(kept), 2);
+    // Texts that were stored before are known.
+    assert_eq!(
+        archive.same_text(&contents()[2]).unwrap().as_deref(),
+        Some("bo-2")
+    );
+}
+
+#[test]
 fn format_1_is_read_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let dir = copy("1", folder.path());

@@ -6,6 +6,7 @@ mod damage;
 mod format;
 mod lost;
 mod model;
+mod origins;
 mod questions;
 mod removal;
 mod safety;

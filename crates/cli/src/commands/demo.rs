@@ -142,8 +142,8 @@ fn documents(sample: &Sample) -> anyhow::Result<Vec<Document>> {
         "sample.jsonl",
         &Options::default(),
         &mut |item| {
-            if let Item::Document(document) = item {
-                documents.push(document);
+            if let Item::Document(imported) = item {
+                documents.push(imported.document);
             }
             ControlFlow::Continue(())
         },

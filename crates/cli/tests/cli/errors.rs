@@ -31,7 +31,7 @@ fn paths_that_hold_nothing_to_import() {
     0 added, 0 updated, 0 unchanged: 0 authors, 0 new snippets
     --- stderr
     error: nothing: the folder holds no documents
-    hint: a folder may hold Markdown notes (.md, .markdown), JSON Lines (.jsonl, .jsonl.zst) and mailboxes (.mbox); hidden files are left out
+    hint: nothing in it has a format that is known, or hidden files alone do: `idiolect import --help` lists the formats
     ");
     snapshot!(home.run(&["import", "empty.jsonl"]), @"
     exit: 1
@@ -46,7 +46,7 @@ fn paths_that_hold_nothing_to_import() {
     exit: 2
     --- stderr
     error: what: its format is not known
-    hint: name it with --format jsonl, mbox or markdown
+    hint: name it with --format: `idiolect import --help` lists the formats
     ");
 }
 
@@ -141,13 +141,13 @@ fn archives_that_cannot_be_used() {
     snapshot!(home.run(&["search", "x"]), @"
     exit: 2
     --- stderr
-    error: the archive has format 9999, this version reads formats up to 2
+    error: the archive has format 9999, this version reads formats up to 3
     hint: update idiolect, or name another folder with `--archive DIR`
     ");
     snapshot!(home.run(&["import", "letters.jsonl"]), @"
     exit: 2
     --- stderr
-    error: the archive has format 9999, this version reads formats up to 2
+    error: the archive has format 9999, this version reads formats up to 3
     hint: update idiolect, or name another folder with `--archive DIR`
     ");
     fs::write(

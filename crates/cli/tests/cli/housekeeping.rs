@@ -27,7 +27,7 @@ fn authors_and_sources_are_listed() {
     snapshot!(home.run(&["sources", "list", "--json"]), @r#"
     exit: 0
     --- stdout
-    {"id":1,"location":"[HOME]/letters.jsonl","format":"jsonl","content_hash":null,"imported":"[MOMENT]","excluded":false,"documents":8,"problems":0}
+    {"id":1,"location":"[HOME]/letters.jsonl","format":"jsonl","content_hash":null,"imported":"[MOMENT]","excluded":false,"documents":8,"problems":0,"near_duplicates":0}
     "#);
     snapshot!(home.run(&["sources", "show", "1"]), @"
     exit: 0

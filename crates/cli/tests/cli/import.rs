@@ -13,7 +13,7 @@ fn a_report_adds_up_and_a_second_import_adds_nothing() {
     snapshot!(home.run(&["import", "letters.jsonl", "--json"]), @r#"
     exit: 0
     --- stdout
-    {"read":8,"added":0,"updated":0,"unchanged":8,"skipped":{},"problems":[],"authors":3,"snippets":0,"seconds":[TIME],"ignored_fields":{},"dry_run":false,"interrupted":false}
+    {"read":8,"added":0,"updated":0,"unchanged":8,"skipped":{},"problems":[],"authors":3,"snippets":0,"seconds":[TIME],"removed":{},"known":0,"near_duplicates":0,"ignored_fields":{},"dry_run":false,"interrupted":false}
     "#);
 }
 
@@ -46,7 +46,7 @@ fn broken_items_are_problems_and_the_rest_is_stored() {
     snapshot!(home.run(&["import", "mixed.jsonl", "--json"]), @r#"
     exit: 0
     --- stdout
-    {"read":9,"added":0,"updated":0,"unchanged":2,"skipped":{"empty_text":1},"problems":[{"source":"mixed.jsonl","location":"line 2","reason":"invalid JSON at column 16"},{"source":"mixed.jsonl","location":"line 3","reason":"not valid UTF-8"},{"source":"mixed.jsonl","location":"line 4","reason":"`text` is missing"},{"source":"mixed.jsonl","location":"line 5","reason":"not a JSON object"},{"source":"mixed.jsonl","location":"line 8","reason":"no author is named: use --author"},{"source":"mixed.jsonl","location":"line 9","reason":"`date` is neither RFC 3339 nor YYYY-MM-DD"}],"authors":1,"snippets":0,"seconds":[TIME],"ignored_fields":{"mood":2},"dry_run":false,"interrupted":false}
+    {"read":9,"added":0,"updated":0,"unchanged":2,"skipped":{"empty_text":1},"problems":[{"source":"mixed.jsonl","location":"line 2","reason":"invalid JSON at column 16"},{"source":"mixed.jsonl","location":"line 3","reason":"not valid UTF-8"},{"source":"mixed.jsonl","location":"line 4","reason":"`text` is missing"},{"source":"mixed.jsonl","location":"line 5","reason":"not a JSON object"},{"source":"mixed.jsonl","location":"line 8","reason":"no author is named: use --author"},{"source":"mixed.jsonl","location":"line 9","reason":"`date` is neither RFC 3339 nor YYYY-MM-DD"}],"authors":1,"snippets":0,"seconds":[TIME],"removed":{},"known":0,"near_duplicates":0,"ignored_fields":{"mood":2},"dry_run":false,"interrupted":false}
     "#);
     snapshot!(home.run(&["sources", "show", "1"]), @"
     exit: 0
@@ -75,14 +75,15 @@ From: Me <me@example.org>\nTo: ana@example.org\nDate: Fri, 1 Mar 2019 12:00:00 +
     snapshot!(home.run(&["import", "sent.mbox"]), @"
     exit: 2
     --- stderr
-    error: sent.mbox: a mailbox, and no address of yours is given
-    hint: name your addresses with --me ADDRESS (repeatable): only what they sent is kept
+    error: sent.mbox: it has messages of several people, and no address or name of yours is given
+    hint: name them with --me ADDRESS (repeatable): only what they sent is kept
     ");
     snapshot!(home.run(&["import", "sent.mbox", "--me", "me@example.org", "--author", "me"]), @"
     exit: 0
     --- stdout
     3 read in [TIME] s
     1 added, 0 updated, 0 unchanged: 1 author, 1 new snippet
+    left out of them: 1 quote, 1 signature
     1 skipped: other sender
     1 could not be read
       sent.mbox, line 23: the message is cut off
@@ -168,7 +169,7 @@ fn whoever_gives_another_address_is_told() {
     0 added, 0 updated, 0 unchanged: 0 authors, 0 new snippets
     1 skipped: other sender
     --- stderr
-    none of these mails is from anna@example.org: is that the address they were sent from?
+    nothing in it is from anna@example.org: is that the address or the name that it was sent from?
     ");
 }
 
@@ -268,4 +269,126 @@ fn an_export_is_read_back_to_the_same_archive() {
     assert_eq!(home.stdout(&["export", "--archive", "second"]), exported);
     let only_ben = home.json_lines(&["export", "--author", "ben"]);
     assert!(only_ben.len() == 3 && only_ben.iter().all(|document| document["author"] == "ben"));
+}
+
+/// Puts a file's last change into the past, so that an import may believe its time.
+fn settle(home: &Home, name: &str, seconds: u64) {
+    let file = std::fs::File::options()
+        .write(true)
+        .open(home.path().join(name))
+        .unwrap();
+    let moment = std::time::SystemTime::now() - std::time::Duration::from_secs(seconds);
+    file.set_modified(moment).unwrap();
+}
+
+fn sent(body: &str) -> String {
+    format!(
+        "From - Mon Jan  5 10:30:00 2004\nFrom: me@example.org\nDate: Mon, 5 Jan 2004 10:30:00 +0000\n\n{body}\n\n"
+    )
+}
+
+#[test]
+fn of_a_grown_mailbox_only_what_is_new_is_read() {
+    let home = Home::new();
+    let mine = ["--me", "me@example.org", "--json"];
+    let import = |more: &[&str]| home.stdout(&[&["import", "sent.mbox"], &mine[..], more].concat());
+    let mut text = [sent("One."), sent("> Theirs.\nTwo.")].concat();
+    home.file("sent.mbox", &text);
+    settle(&home, "sent.mbox", 100);
+    assert!(import(&[]).contains("\"added\":2,\"updated\":0,\"unchanged\":0"));
+    let again = import(&[]);
+    assert!(
+        again.contains("\"read\":2,\"added\":0,\"updated\":0,\"unchanged\":2"),
+        "{again}"
+    );
+    assert!(again.contains("\"known\":2"), "{again}");
+    text.push_str(&sent("Three."));
+    home.file("sent.mbox", &text);
+    settle(&home, "sent.mbox", 50);
+    let grown = import(&[]);
+    assert!(
+        grown.contains("\"read\":3,\"added\":1,\"updated\":0,\"unchanged\":2"),
+        "{grown}"
+    );
+    assert!(grown.contains("\"known\":2"), "{grown}");
+    // Everything is read where it is asked for, and where it is to be read otherwise.
+    for more in [&["--again"][..], &["--keep-code"]] {
+        assert!(import(more).contains("\"known\":0"));
+    }
+}
+
+#[test]
+fn what_was_left_out_can_be_seen() {
+    let home = Home::new();
+    home.file(
+        "sent.mbox",
+        sent("Yes.\n\nOn 5 Jan 2004, Ben wrote:\n> Shall we?\n-- \nMe"),
+    );
+    snapshot!(home.run(&["import", "sent.mbox", "--me", "me@example.org"]), @"
+    exit: 0
+    --- stdout
+    1 read in [TIME] s
+    1 added, 0 updated, 0 unchanged: 1 author, 1 new snippet
+    left out of them: 1 quote, 1 signature
+    ");
+    settle(&home, "sent.mbox", 100);
+    home.stdout(&["import", "sent.mbox", "--me", "me@example.org"]);
+    let shown = home.stdout(&["sources", "show", "1", "--removed"]);
+    assert!(
+        shown.contains("bytes 6 to 44: quote\n  | On 5 Jan 2004, Ben wrote:\n  | > Shall we?\n"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("bytes 44 to 52: signature\n  | -- \n  | Me\n"),
+        "{shown}"
+    );
+    std::fs::remove_file(home.path().join("sent.mbox")).unwrap();
+    let shown = home.stdout(&["sources", "show", "1", "--removed", "--json"]);
+    assert!(
+        shown.contains("\"start\":6,\"end\":44,\"reason\":\"quote\",\"text\":null"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_text_is_stored_once_and_drafts_are_flagged() {
+    let home = Home::new();
+    let words: Vec<String> = (0..120).map(|i| format!("word{i}")).collect();
+    home.file("one/a.txt", words.join(" "));
+    home.file("one/b.txt", words[..115].join(" "));
+    home.file("two/a.txt", words.join(" "));
+    home.file("two/c.txt", "Something else.");
+    for (dry, added) in [(true, 2), (false, 2), (false, 0)] {
+        let mut arguments = vec!["import", "one", "--author", "me", "--json"];
+        if dry {
+            arguments.push("--dry-run");
+        }
+        let report = home.stdout(&arguments);
+        assert!(report.contains(&format!("\"added\":{added}")), "{report}");
+    }
+    let report = home.stdout(&["import", "two", "--author", "me", "--json"]);
+    // Its title is the name of its file.
+    assert!(
+        report.contains("\"added\":1") && report.contains("\"duplicate\":1"),
+        "{report}"
+    );
+    snapshot!(home.run(&["sources"]), @"
+    exit: 0
+    --- stdout
+    1. [HOME]/one: 2 documents, 1 nearly repeat another, imported [DAY]
+    2. [HOME]/two: 2 documents, imported [DAY]
+    ");
+    home.stdout(&["sources", "remove", "1", "--yes"]);
+    assert!(home.stdout(&["authors"]).contains("me: 2 documents"));
+}
+
+#[test]
+fn an_export_is_the_same_archive() {
+    let home = Home::new();
+    home.file("letters.jsonl", LETTERS);
+    home.stdout(&["import", "letters.jsonl"]);
+    let exported = home.stdout(&["export"]);
+    home.file("again.jsonl", &exported);
+    home.stdout(&["import", "again.jsonl", "--archive", "other"]);
+    assert_eq!(home.stdout(&["export", "--archive", "other"]), exported);
 }

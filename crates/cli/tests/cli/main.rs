@@ -11,6 +11,7 @@
 mod data;
 mod errors;
 mod evaluation;
+mod formats;
 mod help;
 mod housekeeping;
 mod import;

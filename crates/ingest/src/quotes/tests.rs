@@ -1,7 +1,22 @@
 use super::*;
 
 fn words(body: &str) -> String {
-    own_words(body).text
+    own_words(body, false).text(body)
+}
+
+/// What is left, and whether a forward was taken out.
+fn forwarded(body: &str) -> (String, bool) {
+    let own = own_words(body, false);
+    (own.text(body), own.has_forward())
+}
+
+/// What was taken out, and why.
+fn removed(body: &str) -> Vec<(&str, String)> {
+    let own = own_words(body, false);
+    own.removed
+        .iter()
+        .map(|removed| (&body[removed.span.clone()], removed.reason.to_string()))
+        .collect()
 }
 
 #[test]
@@ -13,6 +28,12 @@ fn marked_lines_are_left_out_and_answers_between_them_stay() {
         "Hello Ben,\n\nGladly.\n\nOn Saturday rather.\nAna"
     );
     assert_eq!(words("BK> Shall we?\nYes.\n> > old\n"), "Yes.");
+}
+
+#[test]
+fn what_programs_print_before_a_command_is_no_quote() {
+    let body = "Try this:\nR> x <- 1\nSQL> select 1;\nJS> I did.\nGood?";
+    assert_eq!(words(body), "Try this:\nR> x <- 1\nSQL> select 1;\n\nGood?");
 }
 
 #[test]
@@ -32,7 +53,22 @@ fn an_attribution_is_known_in_many_languages() {
         "Op ma 5 jan. 2004 om 10:30 schreef Ben <ben@example.org>:",
         "Den mån 5 jan. 2004 kl 10:30 skrev Ben <ben@example.org>:",
         "W dniu 5.01.2004 o 10:30, Ben pisze:",
-        "пн, 5 янв. 2004 г. в 10:30, Ben <ben@example.org>:\nBen <ben@example.org> пишет:",
+        "пн, 5 янв. 2004 г. в 10:30, Ben <ben@example.org>:",
+        "Ben <ben@example.org> пишет:",
+        "5 янв. 2004 г., в 10:30, Ben <ben@example.org> написал(а):",
+        "05.01.2004 10:30, Ben пишет:",
+        "2004年1月5日(月) 10:30 Ben <ben@example.org>:",
+        "2004/01/05 10:30、Ben <ben@example.org>のメール:",
+        "Ben <ben@example.org> 于2004年1月5日周一 10:30写道：",
+        "在 2004年1月5日，10:30，Ben <ben@example.org> 写道：",
+        "Ben <ben@example.org>, 5 Oca 2004 Pzt, 10:30 tarihinde şunu yazdı:",
+        "pon., 5 sty 2004 o 10:30 Ben <ben@example.org> napisał(a):",
+        "Op 5 jan. 2004, om 10:30 heeft Ben <ben@example.org> het volgende geschreven:",
+        "Le 05/01/2004 à 10:30, Ben a écrit :",
+        "El 05/01/2004 a las 10:30, Ben escribió:",
+        "Il 05/01/2004 10:30, Ben ha scritto:",
+        "Em 05/01/2004 10:30, Ben escreveu:",
+        "2004년 1월 5일 (월) 오전 10:30, Ben <ben@example.org>님이 작성:",
         "2004年1月5日 10:30，Ben <ben@example.org> 写道：",
     ] {
         let last = attribution.lines().last().unwrap();
@@ -88,16 +124,25 @@ fn the_head_of_a_quoted_mail_ends_the_authors_words() {
         "De : Ben\nEnvoyé : lundi 5 janvier 2004\nÀ : Ana\nObjet : Bateau\n\nOn y va ?",
         "----- Ursprüngliche Nachricht -----\nVon: Ben\n\nWollen wir?",
         "-------- Message d'origine --------\nDe : Ben\n\nOn y va ?",
+        "De: Ben\nEnviado el: lunes, 5 de enero de 2004\nPara: Ana\nAsunto: Barco\n\n¿Vamos?",
+        "De: Ben\nEnviada em: segunda-feira\nPara: Ana\nAssunto: Barco\n\nVamos?",
+        "Da: Ben\nInviato: lunedì 5 gennaio 2004\nA: Ana\nOggetto: Barca\n\nAndiamo?",
+        "Van: Ben\nVerzonden: maandag\nAan: Ana\nOnderwerp: Boot\n\nZullen we?",
+        "Od: Ben\nWysłano: poniedziałek\nDo: Ana\nTemat: Łódź\n\nIdziemy?",
+        "От: Ben\nОтправлено: 5 января\nКому: Ana\nТема: Лодка\n\nИдём?",
+        "发件人: Ben\n发送时间: 2004年1月5日\n收件人: Ana\n主题: 船\n\n走吗？",
+        "差出人: Ben\n送信日時: 2004年1月5日\n宛先: Ana\n件名: 船\n\n行く？",
+        "Kimden: Ben\nGönderildi: Pazartesi\nKime: Ana\nKonu: Tekne\n\nGidelim mi?",
         "Ben Example\n-----Original Message-----\nShall we?",
     ] {
-        let own = own_words(&format!("Gladly.\n\n{head}\n"));
+        let (text, forwards) = forwarded(&format!("Gladly.\n\n{head}\n"));
         let signed = if head.starts_with("Ben") {
             "\n\nBen Example"
         } else {
             ""
         };
-        assert_eq!(own.text, format!("Gladly.{signed}"), "{head}");
-        assert!(!own.has_forward, "{head}");
+        assert_eq!(text, format!("Gladly.{signed}"), "{head}");
+        assert!(!forwards, "{head}");
     }
     assert_eq!(
         words("-----Original Message-----\nFrom: Ben\nSubject: Boat\n\n> Shall we?\n\nGladly."),
@@ -122,25 +167,19 @@ fn a_forward_is_left_out_and_told() {
     ] {
         let rest = "\nFrom: Ben\nDate: Monday\nSubject: Boat\n\nShall we?\n";
         assert_eq!(
-            own_words(&format!("{marker}{rest}")),
-            OwnWords {
-                text: String::new(),
-                has_forward: true
-            },
+            forwarded(&format!("{marker}{rest}")),
+            (String::new(), true),
             "{marker}"
         );
         assert_eq!(
-            own_words(&format!("See below.\n\n{marker}{rest}")),
-            OwnWords {
-                text: "See below.".to_owned(),
-                has_forward: true
-            },
+            forwarded(&format!("See below.\n\n{marker}{rest}")),
+            ("See below.".to_owned(), true),
             "{marker}"
         );
     }
     let prose = "-- forwarded by nobody\nI forwarded message after message:\nnone came back.";
-    assert!(!own_words("I forwarded message after message:\nnone came back.").has_forward);
-    assert!(own_words(prose).has_forward, "Lotus Notes writes like this");
+    assert!(!forwarded("I forwarded message after message:\nnone came back.").1);
+    assert!(forwarded(prose).1, "Lotus Notes writes like this");
 }
 
 #[test]
@@ -192,12 +231,49 @@ fn telephones_and_lists_have_no_say() {
 #[test]
 fn nothing_left_is_nothing() {
     for body in ["", "\n \n", "> a\n> b", "-- \nAna"] {
-        assert_eq!(
-            own_words(body),
-            OwnWords {
-                text: String::new(),
-                has_forward: false
-            }
-        );
+        assert_eq!(forwarded(body), (String::new(), false));
+    }
+}
+
+#[test]
+fn what_was_taken_out_is_told_by_its_bytes() {
+    let body = "Yes.\r\n\r\n> Shall we?\r\n\r\n> On Sunday?\r\nGladly.\r\n-- \r\nAna Böhm\r\n\r\nOn 5 Jan 2004, Ben wrote:\r\n> x\r\nNo.\r\n\r\nSent from my iPhone\r\n";
+    assert_eq!(words(body), "Yes.\n\nGladly.\n\nNo.");
+    assert_eq!(
+        removed(body),
+        [
+            ("> Shall we?\r\n\r\n> On Sunday?\r\n", "quote".to_owned()),
+            ("-- \r\nAna Böhm\r\n\r\n", "signature".to_owned()),
+            ("On 5 Jan 2004, Ben wrote:\r\n> x\r\n", "quote".to_owned()),
+            ("Sent from my iPhone\r\n", "footer".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn patches_and_code_are_left_out_unless_asked_for() {
+    let patch = "---\n src/lib.rs | 2 +-\n 1 file changed, 1 insertion(+), 1 deletion(-)\n\ndiff --git a/src/lib.rs b/src/lib.rs\nindex 1..2 100644\n--- a/src/lib.rs\n+++ b/src/lib.rs\n@@ -1,3 +1,3 @@ fn x\n a\n-b\n+c\n\n";
+    let body =
+        format!("This mends it.\n\n{patch}It was wrong before.\n\n```\nlet x = 1;\n```\nBye.\n");
+    assert_eq!(
+        words(&body),
+        "This mends it.\n\nIt was wrong before.\n\nBye."
+    );
+    assert_eq!(
+        removed(&body),
+        [
+            (patch, "patch".to_owned()),
+            ("```\nlet x = 1;\n```\n", "code".to_owned())
+        ]
+    );
+    let kept = own_words(&body, true);
+    assert!(kept.removed.is_empty());
+    for prose in [
+        "One.\n---\nTwo | 3",
+        "--- no\nmore",
+        "``` never closed\nx",
+        "Index: see page 3\nand on",
+    ] {
+        assert_eq!(words(prose), prose);
     }
 }

@@ -69,14 +69,17 @@ proptest! {
 
     /// `try_bytes` checks that every item is counted once.
     #[test]
-    fn no_file_brings_a_reader_down(file in file(), format in 0..4_usize) {
-        let format = [Format::Auto, Format::Jsonl, Format::Mbox, Format::Markdown][format];
+    fn no_file_brings_a_reader_down(file in file(), format in 0..Format::NAMES.len()) {
+        let format: Format = Format::NAMES[format].parse().unwrap();
         let options = Options { author: Some("ana".to_owned()), ..ana(format) };
         if let Ok(import) = try_bytes(&file, "x", &options) {
             for document in &import.documents {
                 prop_assert!(!document.text.trim().is_empty());
                 prop_assert!(!document.id.is_empty());
                 prop_assert_eq!(&document.author, "ana");
+            }
+            for (text, _) in &import.removed {
+                prop_assert!(!text.is_empty());
             }
         }
     }

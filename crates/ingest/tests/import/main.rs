@@ -3,20 +3,36 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod any_bytes;
+mod archives;
+mod chats;
+mod documents;
+mod hostile;
 mod jsonl;
+mod letters;
 mod markdown;
 mod mbox;
 mod paths;
+mod platforms;
+mod resumed;
+mod tables;
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::ControlFlow,
+    path::Path,
+};
 
 use idiolect_core::Document;
-use idiolect_ingest::{Error, Format, Item, Options, Stats, read, read_from};
+use idiolect_ingest::{Error, Format, Item, Mark, Options, RemovedReason, Stats, read, read_from};
 
 /// Everything one import handed over.
 #[derive(Debug, Default)]
 struct Import {
     documents: Vec<Document>,
+    removed: Vec<(String, RemovedReason)>,
+    marks: HashMap<String, Mark>,
+    /// Documents that marks stood for.
+    known: usize,
     skipped: BTreeMap<String, usize>,
     problems: Vec<String>,
     stats: Stats,
@@ -25,9 +41,20 @@ struct Import {
 impl Import {
     fn take(&mut self, item: Item) -> ControlFlow<()> {
         match item {
-            Item::Document(document) => self.documents.push(document),
+            Item::Document(imported) => {
+                let original = imported.original.as_deref().unwrap_or_default();
+                for removed in &imported.removed {
+                    self.removed
+                        .push((original[removed.span.clone()].to_owned(), removed.reason));
+                }
+                self.documents.push(imported.document);
+            }
             Item::Skipped(reason) => *self.skipped.entry(reason.to_string()).or_default() += 1,
             Item::Problem(problem) => self.problems.push(problem.to_string()),
+            Item::Finished { path, mark } => {
+                self.marks.insert(path, mark);
+            }
+            Item::Known { mark, .. } => self.known += mark.documents,
         }
         ControlFlow::Continue(())
     }

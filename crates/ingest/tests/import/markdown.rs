@@ -80,7 +80,7 @@ fn broken_notes_are_problems() {
             b"---\ndate: someday\n---\nText.",
             "x.md: `date` is neither RFC 3339 nor YYYY-MM-DD",
         ),
-        (b"One.\n\nTwo \xff.", "x.md, line 3: not valid UTF-8"),
+        (b"One.\n\n\0\x01\x02", "x.md: not a text"),
     ] {
         let import = note("x.md", text);
         assert!(
@@ -92,4 +92,49 @@ fn broken_notes_are_problems() {
     }
     let import = bytes("Text.", "x.md", &Options::default());
     assert_eq!(import.problems, ["x.md: no author is named: use --author"]);
+}
+
+#[test]
+fn a_note_may_be_in_another_encoding() {
+    let import = note("x.md", b"Un caf\xe9 apr\xe8s la pluie.");
+    assert_eq!(import.texts(), ["Un café après la pluie."]);
+}
+
+#[test]
+fn drafts_are_skipped_or_flagged() {
+    for (path, text) in [
+        ("x.md", "---\ndraft: true\n---\nText."),
+        ("x.md", "---\nstatus: draft\n---\nText."),
+        ("x.md", "{\n\"draft\": true\n}\nText."),
+        ("blog/_drafts/x.md", "Text."),
+    ] {
+        assert_eq!(note(path, text).skipped(), [("draft", 1)]);
+        let options = Options {
+            author: Some("Ana".to_owned()),
+            drafts: true,
+            ..Options::default()
+        };
+        let import = bytes(text, path, &options);
+        assert_eq!(import.documents[0].kind.as_deref(), Some("draft"));
+    }
+}
+
+#[test]
+fn what_is_left_out_of_a_note_is_told() {
+    let import = note(
+        "x.md",
+        "---\ntitle: T\n---\nMine.\n\n> Theirs.\n\n```\nx\n```\n",
+    );
+    let told: Vec<_> = import
+        .removed
+        .iter()
+        .map(|(text, reason)| (text.trim(), reason.to_string()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("> Theirs.", "quote".to_owned()),
+            ("```\nx\n```", "code".to_owned())
+        ]
+    );
 }

@@ -112,7 +112,10 @@ fn what_cannot_be_read_at_all_is_an_error_with_a_hint() {
     fails("empty.jsonl", "the file is empty");
     fails("note.md", "the file is empty");
     fails("picture", "its format is not known");
-    fails("mail", "a mailbox, and no address of yours is given");
+    fails(
+        "mail",
+        "it has messages of several people, and no address or name of yours is given",
+    );
     fails("nothing", "the folder holds no documents");
     #[cfg(unix)]
     fails("mail/x", "cannot be read: Not a directory (os error 20)");

@@ -1,25 +1,36 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod progress;
+mod reading;
+mod report;
+mod store;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use idiolect_archive::{Archive, Error as ArchiveError, Outcome, Source, SourceProblem};
-use idiolect_core::{Document, parse_date, snippets};
-use idiolect_ingest::{Error as IngestError, Field, Format, Item, Options, parse_mapping, read};
-use idiolect_models::SentenceEncoder;
+use idiolect_archive::{Archive, Error as ArchiveError, FileMark, Origin, Source, SourceProblem};
+use idiolect_core::parse_date;
+use idiolect_ingest::{
+    Error as IngestError, Field, Format, Imported, Item, Mark, Options, Progress as Bytes,
+    parse_mapping, read,
+};
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::Status;
 use crate::context::Context;
 use crate::failure::{self, Failure};
 use crate::interrupt::Interrupt;
-use crate::open::{as_encoder, take_turn};
+use crate::open::take_turn;
 use crate::options::is_stdin;
-use crate::printer::{BOLD, Printer, counted};
+use crate::printer::Printer;
 use crate::progress::Progress;
+use report::{Report, ReportedProblem, print};
+use store::{Batch, Kept, Seen, Store};
+
+pub(crate) use reading::{options_of, place};
 
 /// Adds what somebody wrote to the archive. What a report calls added is on the disk; the same
 /// import again adds nothing, so an interrupted one is finished by running it again.
@@ -27,9 +38,24 @@ use crate::progress::Progress;
 #[command(after_long_help = "\
 Examples:
   idiolect import mail.mbox --me me@example.org --me me@work.example
+  idiolect import takeout.zip --me me@example.org
   idiolect import ~/notes --author ana
   idiolect import posts.jsonl --map text=body,date=created
-  zstd -dc posts.jsonl.zst | idiolect import - --format jsonl --dry-run")]
+  idiolect import chat-with-ben.zip --me Ana
+  zstd -dc posts.jsonl.zst | idiolect import - --format jsonl --dry-run
+
+Formats, told from names and first bytes:
+  mail            mbox, Maildir, .eml, .emlx, Gmail Takeout         --me ADDRESS
+  notes, pages    Markdown (Obsidian, Jekyll, Hugo), .txt, .html, .docx, .odt
+  tables, lines   .jsonl, .csv, .tsv                                --map
+  chats           Telegram result.json, WhatsApp _chat.txt, Slack   --me NAME
+  platforms       Reddit, X, Substack, Medium, WordPress, Hacker News
+  research        Pushshift .zst, Amazon reviews, LaMP and LongLaMP questions
+Archives (.zip) and folders of any of these are read in place.")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the command line"
+)]
 pub(crate) struct Arguments {
     /// Files and folders, or `-` for standard input
     #[arg(required = true, value_name = "PATH")]
@@ -46,10 +72,11 @@ pub(crate) struct Arguments {
     /// configuration
     #[arg(long, value_name = "NAME")]
     author: Option<String>,
-    /// Mail: keep what this address sent; repeatable, all are one author
+    /// Mail: keep what this address sent; chats and platforms: what somebody of this name did;
+    /// repeatable, all are one author
     #[arg(long, value_name = "ADDRESS")]
     me: Vec<String>,
-    /// JSON Lines: in which field each of text, author, id, date, title, kind, thread, to, n stands
+    /// JSON Lines, CSV: in which field each of text, author, id, date, title, kind, thread, to, n stands
     #[arg(long, value_name = "FIELD=COLUMN", value_delimiter = ',', value_parser = parse_mapping)]
     map: Vec<(Field, String)>,
     /// Only what was written at this time or later
@@ -58,6 +85,15 @@ pub(crate) struct Arguments {
     /// Only what was written before this time
     #[arg(long, value_name = "TIME", value_parser = parse_date)]
     until: Option<Timestamp>,
+    /// Keep blocks of code, and patches in mails
+    #[arg(long)]
+    keep_code: bool,
+    /// Keep what is not published, or not sent; its kind is `draft`
+    #[arg(long)]
+    drafts: bool,
+    /// Read everything again, also files that are as they were
+    #[arg(long)]
+    again: bool,
     /// Read and report, store nothing
     #[arg(long)]
     dry_run: bool,
@@ -73,33 +109,6 @@ pub(crate) struct Arguments {
 const BATCH_DOCUMENTS: usize = 500;
 const BATCH_AGE: Duration = Duration::from_secs(2);
 
-/// How many problems a person is shown without `--problems`.
-const PROBLEMS_SHOWN: usize = 10;
-
-/// What became of every item: `read` = added + updated + unchanged + all skipped + problems.
-#[derive(Debug, Default, Serialize)]
-struct Report {
-    read: usize,
-    added: usize,
-    updated: usize,
-    unchanged: usize,
-    skipped: BTreeMap<String, usize>,
-    problems: Vec<ReportedProblem>,
-    authors: usize,
-    snippets: usize,
-    seconds: f64,
-    ignored_fields: BTreeMap<String, usize>,
-    dry_run: bool,
-    interrupted: bool,
-}
-
-#[derive(Debug, Clone, Serialize)]
-struct ReportedProblem {
-    source: String,
-    location: String,
-    reason: String,
-}
-
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     let begun = Instant::now();
     let options = Options {
@@ -109,12 +118,17 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         map: arguments.map.iter().cloned().collect(),
         since: arguments.since,
         until: arguments.until,
+        keep_code: arguments.keep_code,
+        drafts: arguments.drafts,
+        known: HashMap::new(),
+        progress: None,
     };
     check(arguments, &options)?;
     let store = if arguments.dry_run {
         Store::Nowhere(Box::new(Seen {
             archive: existing(context)?,
             documents: HashMap::new(),
+            contents: HashSet::new(),
         }))
     } else {
         Store::Archive(Box::new(Kept {
@@ -129,9 +143,11 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         report: Report::default(),
         authors: BTreeSet::new(),
         store,
-        batch: Vec::new(),
+        batch: Batch::default(),
         batch_begun: Instant::now(),
         progress: Progress::new(&context.printer),
+        options: reading::written(&options),
+        again: arguments.again,
         printer: &context.printer,
     };
     for path in &arguments.paths {
@@ -145,9 +161,10 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
     report.dry_run = arguments.dry_run;
     report.seconds = begun.elapsed().as_secs_f64();
     print(arguments, &report, &mut context.printer)?;
-    if report.skipped.get("other_sender") == Some(&report.read) {
+    let stored = report.added + report.updated + report.unchanged;
+    if stored == 0 && report.skipped.contains_key("other_sender") {
         context.printer.note(format_args!(
-            "none of these mails is from {}: is that the address they were sent from?",
+            "nothing in it is from {}: is that the address or the name that it was sent from?",
             arguments.me.join(" or ")
         ));
     }
@@ -223,27 +240,13 @@ struct Import<'a> {
     report: Report,
     authors: BTreeSet<String>,
     store: Store,
-    batch: Vec<Document>,
+    batch: Batch,
+    /// As marks remember the options.
+    options: String,
+    again: bool,
     batch_begun: Instant,
     progress: Progress,
     printer: &'a Printer,
-}
-
-/// Where documents go.
-enum Store {
-    Archive(Box<Kept>),
-    /// `--dry-run`: into a comparison with what is stored and what was seen before.
-    Nowhere(Box<Seen>),
-}
-
-struct Seen {
-    archive: Option<Archive>,
-    documents: HashMap<(String, String), Document>,
-}
-
-struct Kept {
-    archive: Archive,
-    encoder: Option<SentenceEncoder>,
 }
 
 impl Import<'_> {
@@ -254,10 +257,17 @@ impl Import<'_> {
         interrupt: &Interrupt,
     ) -> anyhow::Result<()> {
         let source = source(path, options.format);
+        let bytes = Arc::new(Bytes::default());
+        let options = Options {
+            known: self.known(&source)?,
+            progress: Some(Arc::clone(&bytes)),
+            ..options.clone()
+        };
+        let meter = progress::Meter::new(bytes);
         let problems_before = self.report.problems.len();
         let mut failed = None;
-        let read = read(path, options, &mut |item| {
-            if let Err(error) = self.item(item, &source) {
+        let read = read(path, &options, &mut |item| {
+            if let Err(error) = self.item(item, &source, &meter) {
                 failed = Some(error);
                 return ControlFlow::Break(());
             }
@@ -288,60 +298,126 @@ impl Import<'_> {
         Ok(())
     }
 
-    fn item(&mut self, item: Item, source: &Source) -> anyhow::Result<()> {
-        self.report.read += 1;
+    /// Marks of the source's files that were made with these options.
+    fn known(&self, source: &Source) -> anyhow::Result<HashMap<String, Mark>> {
+        let Some(archive) = self.store.archive().filter(|_| !self.again) else {
+            return Ok(HashMap::new());
+        };
+        let marks = archive.marks(&source.location, &self.options)?;
+        let read = marks.into_iter().filter_map(|file| {
+            // One that a later version wrote in another form is none.
+            let mark = serde_json::from_str(&file.mark).ok()?;
+            Some((file.path, mark))
+        });
+        Ok(read.collect())
+    }
+
+    fn item(&mut self, item: Item, source: &Source, meter: &progress::Meter) -> anyhow::Result<()> {
+        let report = &mut self.report;
         match item {
-            Item::Document(document) => {
+            Item::Document(imported) => {
+                report.read += 1;
                 if self.batch.is_empty() {
                     self.batch_begun = Instant::now();
                 }
-                if !self.authors.contains(&document.author) {
-                    self.authors.insert(document.author.clone());
-                }
-                self.batch.push(document);
+                self.document(*imported);
             }
             Item::Skipped(reason) => {
-                *self.report.skipped.entry(reason.to_string()).or_default() += 1;
+                report.read += 1;
+                *report.skipped.entry(reason.to_string()).or_default() += 1;
             }
-            Item::Problem(problem) => self.report.problems.push(ReportedProblem {
-                source: problem.source,
-                location: problem.location,
-                reason: problem.reason.to_string(),
-            }),
+            Item::Problem(problem) => {
+                report.read += 1;
+                report.problems.push(ReportedProblem {
+                    source: problem.source,
+                    location: problem.location,
+                    reason: problem.reason.to_string(),
+                });
+            }
+            Item::Finished { path, mark } => {
+                if self.batch.is_empty() {
+                    self.batch_begun = Instant::now();
+                }
+                self.batch.files.push(FileMark {
+                    path,
+                    options: self.options.clone(),
+                    mark: serde_json::to_string(&mark)?,
+                });
+            }
+            Item::Known { mark, .. } => self.take_over(mark),
         }
-        if self.batch.len() >= BATCH_DOCUMENTS
+        if self.batch.documents.len() >= BATCH_DOCUMENTS
             || (!self.batch.is_empty() && self.batch_begun.elapsed() >= BATCH_AGE)
         {
             self.store_batch(source)?;
         }
         let report = &self.report;
         self.progress.update(|| {
-            format!(
-                "{} read, {} stored",
-                report.read,
-                report.added + report.updated + report.unchanged
-            )
+            let stored = report.added + report.updated + report.unchanged;
+            meter.line(report.read, stored)
         });
         Ok(())
+    }
+
+    fn document(&mut self, imported: Imported) {
+        let Imported {
+            document,
+            source,
+            location,
+            removed,
+            ..
+        } = imported;
+        if !self.authors.contains(&document.author) {
+            self.authors.insert(document.author.clone());
+        }
+        for one in &removed {
+            *self
+                .report
+                .removed
+                .entry(one.reason.to_string())
+                .or_default() += 1;
+        }
+        self.batch.documents.push(document);
+        self.batch.origins.push(Origin {
+            location: reading::place(&source, &location),
+            removed: reading::spans(&removed),
+        });
+    }
+
+    /// Counts what a mark stands for as what it was.
+    fn take_over(&mut self, mark: Mark) {
+        let report = &mut self.report;
+        report.read += mark.documents + mark.problems.len();
+        report.unchanged += mark.documents;
+        report.known += mark.documents;
+        for (reason, count) in mark.skipped {
+            report.read += count;
+            *report.skipped.entry(reason).or_default() += count;
+        }
+        for (source, location, reason) in mark.problems {
+            report.problems.push(ReportedProblem {
+                source,
+                location,
+                reason,
+            });
+        }
     }
 
     fn store_batch(&mut self, source: &Source) -> anyhow::Result<()> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let outcome = match &mut self.store {
-            Store::Archive(kept) => {
-                let encoder = as_encoder(kept.encoder.as_ref());
-                kept.archive.import(source, &self.batch, encoder)?
-            }
-            Store::Nowhere(seen) => compare(seen, &self.batch)?,
-        };
+        let outcome = self.store.store(source, &self.batch)?;
         self.batch.clear();
         let report = &mut self.report;
         report.added += outcome.added;
         report.updated += outcome.updated;
         report.unchanged += outcome.unchanged;
         report.snippets += outcome.snippets;
+        report.near_duplicates += outcome.near;
+        if outcome.duplicates > 0 {
+            *report.skipped.entry("duplicate".to_owned()).or_default() += outcome.duplicates;
+        }
         let stored = report.added + report.updated + report.unchanged;
         self.printer
             .detail(format_args!("{stored} documents stored"));
@@ -355,10 +431,7 @@ impl Import<'_> {
         let problems: Vec<SourceProblem> = self.report.problems[before..]
             .iter()
             .map(|problem| SourceProblem {
-                location: match problem.location.as_str() {
-                    "" => problem.source.clone(),
-                    location => format!("{}, {location}", problem.source),
-                },
+                location: reading::place(&problem.source, &problem.location),
                 reason: problem.reason.clone(),
             })
             .collect();
@@ -386,116 +459,25 @@ fn source(path: &Path, format: Format) -> Source {
 /// The format asked for, or as much as the path tells of it.
 fn format_name(path: &Path, format: Format) -> &'static str {
     if format != Format::Auto {
-        return Format::NAMES[format as usize];
+        return format.name();
     }
-    let name = path.to_string_lossy();
-    let name = name.trim_end_matches(".zst");
-    match name.rsplit('.').next() {
-        _ if path.is_dir() => "folder",
-        Some("jsonl") => "jsonl",
-        Some("mbox") => "mbox",
-        Some("md" | "markdown") => "markdown",
-        _ => Format::NAMES[Format::Auto as usize],
+    if path.is_dir() {
+        return "folder";
     }
-}
-
-/// What an import of these documents would do.
-fn compare(seen: &mut Seen, documents: &[Document]) -> anyhow::Result<Outcome> {
-    let mut outcome = Outcome::default();
-    for document in documents {
-        let key = (document.author.clone(), document.id.clone());
-        let known = match seen.documents.get(&key) {
-            Some(known) => Some(known.clone()),
-            None => stored(seen.archive.as_ref(), document)?,
-        };
-        match known {
-            Some(known) if known == *document => outcome.unchanged += 1,
-            before => {
-                outcome.snippets += snippets(&document.content()).len();
-                match before {
-                    Some(_) => outcome.updated += 1,
-                    None => outcome.added += 1,
-                }
-            }
-        }
-        seen.documents.insert(key, document.clone());
-    }
-    Ok(outcome)
-}
-
-fn stored(archive: Option<&Archive>, document: &Document) -> anyhow::Result<Option<Document>> {
-    let Some(archive) = archive else {
-        return Ok(None);
+    let name = path.to_string_lossy().to_lowercase();
+    let format = match name.trim_end_matches(".zst").rsplit('.').next() {
+        Some("jsonl" | "ndjson") => Format::Jsonl,
+        Some("mbox" | "mbx") => Format::Mbox,
+        Some("md" | "markdown") => Format::Markdown,
+        Some("html" | "htm" | "xhtml") => Format::Html,
+        Some("txt") => Format::Text,
+        Some("csv" | "tsv") => Format::Csv,
+        Some("docx") => Format::Docx,
+        Some("odt") => Format::Odt,
+        Some("eml") => Format::Eml,
+        Some("emlx") => Format::Emlx,
+        Some("zip") => Format::Zip,
+        _ => Format::Auto,
     };
-    match archive.document(Some(&document.author), &document.id) {
-        Ok(known) => Ok(Some(known)),
-        Err(ArchiveError::UnknownAuthor { .. } | ArchiveError::UnknownDocument { .. }) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn print(arguments: &Arguments, report: &Report, printer: &mut Printer) -> anyhow::Result<()> {
-    if printer.json() {
-        return Ok(printer.object(report)?);
-    }
-    let Report {
-        read,
-        added,
-        updated,
-        unchanged,
-        skipped,
-        problems,
-        authors,
-        snippets,
-        seconds,
-        ..
-    } = report;
-    let would = if report.dry_run {
-        " (dry run: nothing was stored)"
-    } else {
-        ""
-    };
-    printer.line(format_args!(
-        "{BOLD}{read} read{BOLD:#} in {seconds:.1} s{would}"
-    ))?;
-    printer.line(format_args!(
-        "{added} added, {updated} updated, {unchanged} unchanged: {}, {}",
-        counted(*authors, "author"),
-        counted(*snippets, "new snippet")
-    ))?;
-    for (reason, count) in skipped {
-        let reason = reason.replace('_', " ");
-        printer.line(format_args!("{count} skipped: {reason}"))?;
-    }
-    if !problems.is_empty() {
-        printer.line(format_args!("{} could not be read", problems.len()))?;
-    }
-    let shown = if arguments.problems {
-        problems.len()
-    } else {
-        PROBLEMS_SHOWN
-    };
-    for problem in problems.iter().take(shown) {
-        let ReportedProblem {
-            source,
-            location,
-            reason,
-        } = problem;
-        let comma = if location.is_empty() { "" } else { ", " };
-        printer.line(format_args!("  {source}{comma}{location}: {reason}"))?;
-    }
-    if problems.len() > shown {
-        printer.note(format_args!(
-            "hint: {} more; `--problems` lists all of them",
-            problems.len() - shown
-        ));
-    }
-    if !report.ignored_fields.is_empty() {
-        let fields: Vec<&str> = report.ignored_fields.keys().map(String::as_str).collect();
-        printer.detail(format_args!("fields not used: {}", fields.join(", ")));
-    }
-    if report.interrupted {
-        printer.note("interrupted: everything above is stored; the same command goes on from here");
-    }
-    Ok(())
+    format.name()
 }

@@ -1,3 +1,5 @@
+mod removed;
+
 use clap::{Args, Subcommand};
 use idiolect_archive::{Removal, SourceSummary};
 use serde::Serialize;
@@ -16,6 +18,7 @@ use crate::printer::{BOLD, counted};
 Examples:
   idiolect sources
   idiolect sources show 2
+  idiolect sources show 2 --removed  # quotes, signatures and the like that were left out
   idiolect sources remove 2          # as if it had never been imported
   idiolect sources exclude 3 --yes   # removed, and never imported again")]
 pub(crate) struct Arguments {
@@ -32,6 +35,9 @@ enum Action {
     Show {
         /// Its number
         id: i64,
+        /// List what was left out of its documents, too, with the text where the source is still there
+        #[arg(long)]
+        removed: bool,
     },
     /// Take out what came from one, and refuse to import it again
     Exclude {
@@ -55,7 +61,11 @@ enum Action {
 pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Result<Status> {
     match arguments.action {
         None | Some(Action::List) => list(context),
-        Some(Action::Show { id }) => show(id, context),
+        Some(Action::Show { id, removed: false }) => show(id, context),
+        Some(Action::Show { id, removed: true }) => {
+            show(id, context)?;
+            removed::show(id, context)
+        }
         Some(Action::Exclude { id, yes }) => take_out(id, yes, true, context),
         Some(Action::Remove { id, yes }) => take_out(id, yes, false, context),
     }
@@ -85,6 +95,7 @@ fn row(source: &SourceSummary) -> String {
         excluded,
         documents,
         problems,
+        near_duplicates,
         ..
     } = source;
     let excluded = if *excluded { ", excluded" } else { "" };
@@ -92,8 +103,12 @@ fn row(source: &SourceSummary) -> String {
         0 => String::new(),
         count => format!(", {count} could not be read"),
     };
+    let near = match near_duplicates {
+        0 => String::new(),
+        count => format!(", {count} nearly repeat another"),
+    };
     format!(
-        "{id}. {BOLD}{location}{BOLD:#}: {}{problems}, imported {}{excluded}",
+        "{id}. {BOLD}{location}{BOLD:#}: {}{near}{problems}, imported {}{excluded}",
         counted(*documents, "document"),
         day(*imported)
     )
@@ -126,7 +141,10 @@ fn show(id: i64, context: &mut Context) -> anyhow::Result<Status> {
     Ok(Status::Done)
 }
 
-fn find(sources: &[SourceSummary], id: i64) -> Result<&SourceSummary, idiolect_archive::Error> {
+pub(super) fn find(
+    sources: &[SourceSummary],
+    id: i64,
+) -> Result<&SourceSummary, idiolect_archive::Error> {
     sources
         .iter()
         .find(|source| source.id == id)
