@@ -302,7 +302,7 @@ fn likelihoods_alone_come_without_text_or_folder() {
     exit: 2
     --- stderr
     error: there is no row `UserName`
-    hint: the rows are CopyStart, PasteBest, ImmedCtx, UserID, LLMZeroShot, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt, SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, NoRankedEntries, RemoveDocStart, ImmedCtxAtEnd, WrongAuthor, RandomPast, OracleSum, OracleSyn; `paper` means all but the last two
+    hint: the rows are CopyStart, PasteBest, ImmedCtx, UserID, LLMZeroShot, RecentDoc, RankDocBM25, RankDocDense, RankSnippet, RankDocBySnpt, SumCtxInd, SumCtx, SynCtxInd, SynCtx, AuthorPred, NoRankedEntries, RemoveDocStart, ImmedCtxAtEnd, WrongAuthor, RandomPast, OracleSum, OracleSyn, OwnWords, WrongWords; `paper` means all but the last four
     ");
     snapshot!(home.run(&["eval", "--rows", "CopyStart", "--against", "SumCtx"]), @"
     exit: 2
