@@ -9,7 +9,7 @@ use crate::{Error, stages::tokenizer};
 
 /// So many bytes of what an author wrote last are asked what comes next: more would take longer to be
 /// made ready than the first word may take.
-const OWN_BYTES: usize = 1 << 19;
+const OWN_BYTES: usize = 1 << 18;
 
 /// The author's own continuation model, as of the past's moment, in the tokens of a generator. Nothing where
 /// there is no past. Without a `belief` it only keeps copies from becoming too long.

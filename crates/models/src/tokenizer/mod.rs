@@ -45,8 +45,8 @@ struct Words {
     known: RwLock<HashMap<Box<str>, Box<[u32]>>>,
 }
 
-/// Words remembered at most: some megabytes.
-const WORDS: usize = 1 << 16;
+/// Words remembered at most: some twenty megabytes.
+const WORDS: usize = 1 << 18;
 /// Longer ones are rarely seen again.
 const WORD_BYTES: usize = 32;
 /// Looking for more added tokens than this in each text takes too long.
