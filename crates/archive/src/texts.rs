@@ -2,10 +2,11 @@
 //! archive away.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Type, ValueRef};
-use zstd::bulk::{Compressor, decompress};
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::Error;
 
@@ -60,7 +61,7 @@ pub(crate) fn unpack(stored: ValueRef<'_>, characters: usize) -> rusqlite::Resul
         ValueRef::Text(bytes) => Cow::Borrowed(bytes),
         ValueRef::Blob(bytes) => {
             let most = characters.saturating_mul(4).min(LONGEST_TEXT);
-            Cow::Owned(decompress(bytes, most).map_err(|error| unreadable(error.into()))?)
+            Cow::Owned(unpacked(bytes, most).map_err(|error| unreadable(error.into()))?)
         }
         other => {
             let error = rusqlite::types::FromSqlError::InvalidType;
@@ -72,6 +73,21 @@ pub(crate) fn unpack(stored: ValueRef<'_>, characters: usize) -> rusqlite::Resul
         }
     };
     String::from_utf8(bytes.into_owned()).map_err(|error| unreadable(error.into()))
+}
+
+/// What was compressed, of `most` bytes. A decompressor is kept for each thread: making one takes longer
+/// than it takes to unpack a mail.
+fn unpacked(bytes: &[u8], most: usize) -> std::io::Result<Vec<u8>> {
+    thread_local! {
+        static KEPT: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    }
+    KEPT.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(kept) => kept,
+            None => kept.insert(Decompressor::new()?),
+        };
+        decompressor.decompress(bytes, most)
+    })
 }
 
 /// SQLite stores no longer one.
