@@ -25,12 +25,14 @@ pub fn own_words(
     let mut texts = Vec::new();
     let mut left = OWN_BYTES;
     past.visit(&mut |document| {
-        let content = document.content().into_owned();
-        if content.len() > left {
+        let content = document.content();
+        // Of the one that does not fit, the end: it was written last.
+        let kept = &content[content.ceil_char_boundary(content.len().saturating_sub(left))..];
+        left -= kept.len();
+        texts.push(kept.to_owned());
+        if kept.len() < content.len() {
             return ControlFlow::Break(());
         }
-        left -= content.len();
-        texts.push(content);
         ControlFlow::Continue(())
     })?;
     if texts.is_empty() {

@@ -354,3 +354,16 @@ fn own_words_change_the_text_and_copies_stay_short() {
     assert!(longest_copy(&short) <= 4, "{}", short.text);
     assert!(short.tokens > 20);
 }
+
+#[test]
+fn of_a_document_too_long_for_own_words_the_end_counts() {
+    let model = model();
+    let long = Document {
+        id: "ana-0".to_owned(),
+        n: Some(0),
+        ..Document::new("ana", "", &"The weir is white. ".repeat(40_000))
+    };
+    let past = MemoryPast::new("ana", &[long], &Before::Now, None).unwrap();
+    let found = own_words(&past, &model, None).unwrap().unwrap();
+    assert!(found.tokens() > 10_000, "{}", found.tokens());
+}
