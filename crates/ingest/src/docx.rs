@@ -1,56 +1,18 @@
 //! Word: `word/document.xml` in a zip.
 
-use idiolect_core::Document;
 use quick_xml::events::{BytesStart, Event};
 
 use crate::{
-    Options, Reason, RemovedReason, SkipReason,
-    formats::ReadSeek,
-    package::{About, Paragraphs, each_event, entity},
-    sink::Outcome,
-    text::{day_of, stem},
-    zip_archive::Package,
+    Reason, RemovedReason,
+    package::{Layout, Paragraphs, each_event, entity},
 };
 
-const PART: &str = "word/document.xml";
-
-/// Reads a whole file as one document; `path` inside the imported folder is its id.
-pub(crate) fn read<'a>(
-    file: Box<dyn ReadSeek + 'a>,
-    path: &str,
-    options: &Options,
-) -> Result<Outcome, Reason> {
-    let mut package = Package::open(file)?;
-    let xml = package
-        .part(PART)?
-        .ok_or(Reason::MissingPart { part: PART })?;
-    let about = match package.part("docProps/core.xml") {
-        Ok(Some(core)) => About::read(&core),
-        _ => About::default(),
-    };
-    let (title, paragraphs) = paragraphs(&String::from_utf8_lossy(&xml), options.keep_code)?;
-    let body = paragraphs.finish();
-    if body.text.is_empty() {
-        return Ok(Outcome::Skipped(SkipReason::EmptyText));
-    }
-    let name = stem(path);
-    let document = Document {
-        id: path.to_owned(),
-        author: options
-            .author
-            .clone()
-            .or(about.author)
-            .ok_or(Reason::MissingAuthor)?,
-        date: day_of(&name).or(about.date),
-        n: None,
-        title: title.or(about.title).or(Some(name)),
-        text: body.text,
-        kind: Some("document".to_owned()),
-        thread: None,
-        to: None,
-    };
-    Ok(Outcome::Reduced(Box::new(document), body.all, body.removed))
-}
+/// Its parts.
+pub(crate) const LAYOUT: Layout = Layout {
+    text: "word/document.xml",
+    about: "docProps/core.xml",
+    paragraphs,
+};
 
 /// Elements whose text is none of the document's: what was deleted, codes of fields, and the second
 /// form in which newer parts are given to older programs.

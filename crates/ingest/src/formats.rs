@@ -10,7 +10,7 @@ use crate::{
     export::{Export, Wanted},
     hackernews, html_page, jsonl, lamp,
     lines::BYTE_ORDER_MARK,
-    markdown, mbox, medium, odt,
+    markdown, mbox, medium, odt, package,
     read::whole,
     reddit,
     sink::{Outcome, Place, Sink},
@@ -300,8 +300,8 @@ pub(crate) fn read(
             Err(reason) => return one(sink, Err(reason)),
         };
         return match format {
-            Format::Docx => one(sink, docx::read(file, id, sink.options)),
-            Format::Odt => one(sink, odt::read(file, id, sink.options)),
+            Format::Docx => one(sink, package::read(file, id, sink.options, &docx::LAYOUT)),
+            Format::Odt => one(sink, package::read(file, id, sink.options, &odt::LAYOUT)),
             _ => zip_archive::read(file, id, sink),
         };
     }

@@ -1,8 +1,65 @@
 //! What DOCX and ODT share: events of XML, and text put together from paragraphs.
 
+use idiolect_core::Document;
 use quick_xml::{Reader, events::Event};
 
-use crate::{Reason, Removed, RemovedReason};
+use crate::{
+    Options, Reason, Removed, RemovedReason, SkipReason,
+    formats::ReadSeek,
+    sink::Outcome,
+    text::{day_of, stem},
+    zip_archive::Package,
+};
+
+/// A title, where there is one, and all the rest.
+type Titled = (Option<String>, Paragraphs);
+
+/// Where a format keeps what, and how its text becomes a title and paragraphs; `true` keeps code.
+pub(crate) struct Layout {
+    pub(crate) text: &'static str,
+    pub(crate) about: &'static str,
+    pub(crate) paragraphs: fn(&str, bool) -> Result<Titled, Reason>,
+}
+
+/// Reads a whole file as one document; `path` inside the imported folder is its id.
+pub(crate) fn read<'a>(
+    file: Box<dyn ReadSeek + 'a>,
+    path: &str,
+    options: &Options,
+    layout: &Layout,
+) -> Result<Outcome, Reason> {
+    let mut package = Package::open(file)?;
+    let xml = package
+        .part(layout.text)?
+        .ok_or(Reason::MissingPart { part: layout.text })?;
+    let about = match package.part(layout.about) {
+        Ok(Some(about)) => About::read(&about),
+        _ => About::default(),
+    };
+    let xml = String::from_utf8_lossy(&xml);
+    let (title, paragraphs) = (layout.paragraphs)(&xml, options.keep_code)?;
+    let body = paragraphs.finish();
+    if body.text.is_empty() {
+        return Ok(Outcome::Skipped(SkipReason::EmptyText));
+    }
+    let name = stem(path);
+    let document = Document {
+        id: path.to_owned(),
+        author: options
+            .author
+            .clone()
+            .or(about.author)
+            .ok_or(Reason::MissingAuthor)?,
+        date: day_of(&name).or(about.date),
+        n: None,
+        title: title.or(about.title).or(Some(name)),
+        text: body.text,
+        kind: Some("document".to_owned()),
+        thread: None,
+        to: None,
+    };
+    Ok(Outcome::Reduced(Box::new(document), body.all, body.removed))
+}
 
 /// How deep elements may lie in each other; only names are kept of those that are open.
 const DEEPEST: usize = 1_000;

@@ -306,6 +306,17 @@ impl<'a> Sink<'a> {
             .or_else(|| options.me.first().cloned())
     }
 
+    /// Both, for chats, of which nothing can be read without them.
+    pub(crate) fn own(&self) -> Result<(String, Vec<String>), Error> {
+        let names = self.own_names();
+        match self.own_author() {
+            Some(author) if !names.is_empty() => Ok((author, names)),
+            _ => Err(Error::MeRequired {
+                path: self.source.clone(),
+            }),
+        }
+    }
+
     fn dates_hold(&self, document: &Document) -> bool {
         let Options { since, until, .. } = self.options;
         match document.date {

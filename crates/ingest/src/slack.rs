@@ -67,12 +67,7 @@ pub(crate) fn read(
     path: &str,
     sink: &mut Sink<'_>,
 ) -> Result<ControlFlow<()>, Error> {
-    let names = sink.own_names();
-    let Some(author) = sink.own_author().filter(|_| !names.is_empty()) else {
-        return Err(Error::MeRequired {
-            path: sink.source.clone(),
-        });
-    };
+    let (author, names) = sink.own()?;
     let users = match &sink.export {
         Export::Slack(users) => std::rc::Rc::clone(users),
         _ => std::rc::Rc::default(),

@@ -24,12 +24,7 @@ pub(crate) fn read(
     path: &str,
     sink: &mut Sink<'_>,
 ) -> Result<ControlFlow<()>, Error> {
-    let names = sink.own_names();
-    let Some(author) = sink.own_author().filter(|_| !names.is_empty()) else {
-        return Err(Error::MeRequired {
-            path: sink.source.clone(),
-        });
-    };
+    let (author, names) = sink.own()?;
     let text = match whole(reader, WHOLE_MIB) {
         Ok(bytes) => charset::text(&bytes, None),
         Err(reason) => return Ok(sink.put(Place::File, Outcome::Problem(reason))),
