@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use crate::origins::ORIGINS_SINCE;
@@ -277,6 +278,8 @@ fn connect(dir: &Path, access: Access) -> Result<Connection, Error> {
     };
     connection.busy_timeout(WAIT)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Otherwise some statements are prepared anew for every document that is stored.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection
         .execute_batch(SETTINGS)
         .map_err(|error| opening(error, dir))?;

@@ -18,8 +18,8 @@ use crate::{Damage, Error};
 const MOST_OF_A_TIER: usize = 3;
 /// Smaller segments are of the lowest tier; each further tier reaches to four times the size.
 const LOWEST_TIER: u64 = 32 << 10;
-/// A larger segment is merged with no other: SQLite stores no blob of more than 10⁹ bytes.
-const LARGEST_TO_MERGE: u64 = 128 << 20;
+/// A larger segment is merged with no other: a merge holds what it reads and what it makes.
+const LARGEST_TO_MERGE: u64 = 16 << 20;
 /// Documents embedded and indexed at once; bounds the memory that vectors take.
 const DOCUMENTS_AT_ONCE: usize = 4_096;
 
@@ -373,9 +373,13 @@ fn insert(
     bytes: &[u8],
 ) -> Result<(), Error> {
     let mut statement = connection.prepare_cached(
-        "INSERT INTO segments (author, documents, encoder, bytes) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT INTO segments (author, documents, encoder, bytes)
+         VALUES (?1, ?2, ?3, zeroblob(?4))",
     )?;
-    statement.execute(params![author, documents, encoder, bytes])?;
+    // As a value of the statement the bytes would be copied twice.
+    let key = statement.insert(params![author, documents, encoder, bytes.len()])?;
+    let mut blob = connection.blob_open(MAIN_DB, "segments", "bytes", key, false)?;
+    blob.write_all_at(bytes, 0)?;
     Ok(())
 }
 

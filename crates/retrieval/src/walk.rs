@@ -1,15 +1,13 @@
 //! Every document's own past in one go: what examples are made of.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 
 use idiolect_core::{Document, Ranked};
 
-use crate::analysis::for_each_word;
+use crate::Bm25;
+use crate::analysis::{Vocabulary, for_each_word};
 use crate::bm25::idf;
 use crate::segment::When;
-use crate::{Analyzer, Bm25};
 
 /// More different words than this are forgotten before the next author.
 const MOST_WORDS: usize = 1 << 20;
@@ -66,7 +64,7 @@ impl Walk {
     pub fn new(bm25: Bm25) -> Self {
         Self {
             bm25,
-            vocabulary: Vocabulary::default(),
+            vocabulary: Vocabulary::new(bm25.analyzer),
             postings: Vec::new(),
             counts: Vec::new(),
             used: Vec::new(),
@@ -135,7 +133,7 @@ impl Walk {
         let document = self.lengths.len() as u32;
         let mut length = 0;
         for_each_word(content, |word| {
-            let Some(term) = self.vocabulary.term(self.bm25.analyzer, word) else {
+            let Some(term) = self.vocabulary.term(word) else {
                 return;
             };
             length += 1;
@@ -166,7 +164,7 @@ impl Walk {
         }
         let mut asked = Vec::new();
         for_each_word(query, |word| {
-            if let Some(term) = self.vocabulary.term(self.bm25.analyzer, word) {
+            if let Some(term) = self.vocabulary.term(word) {
                 if term as usize == self.postings.len() {
                     self.postings.push(Vec::new());
                 }
@@ -210,107 +208,5 @@ impl Walk {
             found.truncate(k);
         }
         found.sort_unstable_by(better);
-    }
-}
-
-/// Numbers of terms, from 0. Words are kept as they are written, so that each spelling is stemmed but
-/// once.
-#[derive(Default)]
-struct Vocabulary {
-    /// The number of each word's term; none for stop words. Most words are short, and found without
-    /// leaving the table.
-    short_words: HashMap<u128, Option<u32>, Folding>,
-    long_words: HashMap<Box<str>, Option<u32>>,
-    terms: HashMap<Box<str>, u32>,
-}
-
-impl Vocabulary {
-    fn words(&self) -> usize {
-        self.short_words.len() + self.long_words.len()
-    }
-
-    /// The number of a word's term; of a new term the next.
-    fn term(&mut self, analyzer: Analyzer, word: &str) -> Option<u32> {
-        let short = packed(word);
-        let known = match &short {
-            Some(short) => self.short_words.get(short),
-            None => self.long_words.get(word),
-        };
-        if let Some(known) = known {
-            return *known;
-        }
-        let mut found = None;
-        analyzer.term_of_word(word, &mut |term| {
-            let next = self.terms.len() as u32;
-            let known = self.terms.get(term).copied();
-            found = Some(known.unwrap_or_else(|| *self.terms.entry(term.into()).or_insert(next)));
-        });
-        match short {
-            Some(short) => self.short_words.insert(short, found),
-            None => self.long_words.insert(word.into(), found),
-        };
-        found
-    }
-}
-
-/// Up to 15 bytes and how many they are.
-fn packed(word: &str) -> Option<u128> {
-    let mut bytes = [0; 16];
-    bytes
-        .get_mut(..word.len())
-        .filter(|_| word.len() < 16)?
-        .copy_from_slice(word.as_bytes());
-    bytes[15] = word.len() as u8;
-    Some(u128::from_le_bytes(bytes))
-}
-
-/// Makes hashes of packed words by one long multiplication, with keys that nobody knows who writes the
-/// words.
-#[derive(Clone)]
-struct Folding {
-    keys: [u64; 2],
-}
-
-impl Default for Folding {
-    fn default() -> Self {
-        let random = RandomState::new();
-        Self {
-            keys: [random.hash_one(0), random.hash_one(1)],
-        }
-    }
-}
-
-impl BuildHasher for Folding {
-    type Hasher = Folded;
-
-    fn build_hasher(&self) -> Folded {
-        Folded {
-            keys: self.keys,
-            hash: 0,
-        }
-    }
-}
-
-struct Folded {
-    keys: [u64; 2],
-    hash: u64,
-}
-
-impl Hasher for Folded {
-    fn write_u128(&mut self, word: u128) {
-        let [low, high] = [word as u64, (word >> 64) as u64];
-        let low = u128::from(low ^ self.hash ^ self.keys[0]);
-        let product = low * u128::from(high ^ self.keys[1]);
-        self.hash = product as u64 ^ (product >> 64) as u64;
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.write_u128(byte.into());
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.hash
     }
 }

@@ -3,6 +3,7 @@
 mod porter;
 mod stop_words;
 mod tokens;
+mod vocabulary;
 
 use std::{fmt, str::FromStr};
 
@@ -10,6 +11,7 @@ use frostem::{Algorithm, Stemmer};
 
 pub use stop_words::snowball_stop_words;
 pub(crate) use tokens::for_each_word;
+pub(crate) use vocabulary::Vocabulary;
 
 use crate::NameError;
 
@@ -47,11 +49,6 @@ impl Analyzer {
         });
     }
 
-    /// Calls `each` with the term of a word of [`for_each_word`]; not at all where it has none.
-    pub(crate) fn term_of_word(self, word: &str, each: &mut dyn FnMut(&str)) {
-        self.make_term(word, self.stemmer().as_ref(), &mut String::new(), each);
-    }
-
     fn stemmer(self) -> Option<Stemmer> {
         match self {
             Self::Snowball(Language(algorithm)) => Some(Stemmer::new(algorithm)),
@@ -59,6 +56,7 @@ impl Analyzer {
         }
     }
 
+    /// Calls `each` with the term of a word of [`for_each_word`]; not at all where it has none.
     fn make_term(
         self,
         word: &str,

@@ -1,8 +1,14 @@
 use std::{collections::HashSet, sync::LazyLock};
 
 /// Whether Lucene's EnglishAnalyzer leaves the word out.
+#[rustfmt::skip]
 pub(super) fn is_lucene_stop_word(word: &str) -> bool {
-    word.len() <= 5 && LUCENE.binary_search(&word).is_ok()
+    matches!(
+        word,
+        "a" | "an" | "and" | "are" | "as" | "at" | "be" | "but" | "by" | "for" | "if" | "in" | "into" | "is"
+        | "it" | "no" | "not" | "of" | "on" | "or" | "such" | "that" | "the" | "their" | "then" | "there"
+        | "these" | "they" | "this" | "to" | "was" | "will" | "with"
+    )
 }
 
 /// The Snowball project's English stop words, in lower case (paper §4.4: stop words for SynCtx and
@@ -17,21 +23,22 @@ pub fn snowball_stop_words() -> &'static HashSet<&'static str> {
     &WORDS
 }
 
-const LUCENE: [&str; 33] = [
-    "a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it",
-    "no", "not", "of", "on", "or", "such", "that", "the", "their", "then", "there", "these",
-    "they", "this", "to", "was", "will", "with",
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn lists_hold_what_they_should() {
-        assert!(LUCENE.is_sorted());
-        assert!(LUCENE.iter().all(|word| is_lucene_stop_word(word)));
-        assert!(!is_lucene_stop_word("its"));
+        assert!(
+            ["a", "into", "such", "their"]
+                .into_iter()
+                .all(is_lucene_stop_word)
+        );
+        assert!(
+            !["its", "", "thé", "at "]
+                .into_iter()
+                .any(is_lucene_stop_word)
+        );
         let snowball = snowball_stop_words();
         assert_eq!(snowball.len(), 174);
         for word in ["i", "i'm", "would", "very", "themselves"] {

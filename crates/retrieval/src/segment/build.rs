@@ -1,11 +1,10 @@
-use std::collections::HashMap;
-
 use idiolect_core::{Encoder, EncoderError, Span};
 use jiff::Timestamp;
 
 use super::When;
 use super::layout::MAX_DIMENSIONS;
-use super::write::{Draft, DraftDocument, count};
+use super::write::{Draft, DraftDocument, DraftVector, count};
+use crate::analysis::{Vocabulary, for_each_word};
 use crate::vectors::{Quantized, quantize};
 use crate::{Analyzer, SegmentError};
 
@@ -101,59 +100,88 @@ pub(super) fn build(
     if let Some(vectors) = vectors {
         vectors.check(documents)?;
     }
-    let mut draft = Draft {
-        analyzer,
-        encoder: vectors.map(|all| (all.encoder.as_str(), all.dimensions)),
-        documents: Vec::with_capacity(documents.len()),
-        postings: HashMap::new(),
-    };
+    let mut terms = Terms::new(analyzer);
+    let mut drafts = Vec::with_capacity(documents.len());
     let mut snippets_before = 0;
     for (index, document) in documents.iter().enumerate() {
         let snippets = snippets_before..snippets_before + document.snippets.len();
         snippets_before = snippets.end;
-        draft.documents.push(DraftDocument {
+        drafts.push(DraftDocument {
             id: document.id,
             when: When::new(document.date, document.n, document.sequence),
-            length: add_terms(
-                document.content,
-                count(index, "documents")?,
-                analyzer,
-                &mut draft.postings,
-            ),
+            length: terms.add(document.content, count(index, "documents")?),
             content: count(document.content.len(), "bytes of a document")?,
             snippet_ends: snippet_ends(document)?,
             vectors: vectors.map_or_else(Vec::new, |all| {
                 std::iter::once(&all.documents[index])
                     .chain(&all.snippets[snippets])
-                    .map(|vector| quantize(vector))
-                    .collect::<Vec<Quantized>>()
+                    .map(|vector| draft_vector(vector))
+                    .collect()
             }),
         });
+    }
+    let encoder = vectors.map(|all| (all.encoder.as_str(), all.dimensions));
+    let (mut draft, positions) = Draft::new(analyzer, encoder, drafts)?;
+    for (term, mut postings) in terms.in_order() {
+        for (document, _) in &mut postings {
+            *document = positions[*document as usize];
+        }
+        draft.add_term(&term, &mut postings)?;
     }
     draft.write()
 }
 
-/// Enters a document's terms into `postings`; how many there are.
-fn add_terms(
-    content: &str,
-    document: u32,
-    analyzer: Analyzer,
-    postings: &mut HashMap<Box<str>, Vec<(u32, u32)>>,
-) -> u32 {
-    let mut length = 0;
-    analyzer.for_each_term(content, &mut |term| {
-        length += 1;
-        match postings.get_mut(term) {
-            Some(documents) => match documents.last_mut() {
-                Some((last, frequency)) if *last == document => *frequency += 1,
-                _ => documents.push((document, 1)),
-            },
-            None => {
-                postings.insert(term.into(), vec![(document, 1)]);
-            }
+fn draft_vector(vector: &[f32]) -> DraftVector<'static> {
+    let Quantized { values, scale } = quantize(vector);
+    DraftVector {
+        scale,
+        values: values.into_iter().map(|value| value as u8).collect(),
+    }
+}
+
+/// The terms of documents, each with its postings.
+struct Terms {
+    vocabulary: Vocabulary,
+    /// By term: documents that have it, and how often.
+    postings: Vec<Vec<(u32, u32)>>,
+}
+
+impl Terms {
+    fn new(analyzer: Analyzer) -> Self {
+        Self {
+            vocabulary: Vocabulary::new(analyzer),
+            postings: Vec::new(),
         }
-    });
-    length
+    }
+
+    /// Enters a document's terms; how many there are.
+    fn add(&mut self, content: &str, document: u32) -> u32 {
+        let mut length = 0;
+        for_each_word(content, |word| {
+            let Some(term) = self.vocabulary.term(word) else {
+                return;
+            };
+            length += 1;
+            if term as usize == self.postings.len() {
+                self.postings.push(Vec::new());
+            }
+            let postings = &mut self.postings[term as usize];
+            match postings.last_mut() {
+                Some((last, frequency)) if *last == document => *frequency += 1,
+                _ => postings.push((document, 1)),
+            }
+        });
+        length
+    }
+
+    /// All terms by their bytes, with their postings.
+    fn in_order(mut self) -> impl Iterator<Item = (Box<str>, Vec<(u32, u32)>)> {
+        let mut terms: Vec<_> = self.vocabulary.into_terms().collect();
+        terms.sort_unstable();
+        terms
+            .into_iter()
+            .map(move |(term, number)| (term, std::mem::take(&mut self.postings[number as usize])))
+    }
 }
 
 fn snippet_ends(document: &SegmentDocument<'_>) -> Result<Vec<u32>, SegmentError> {

@@ -1,8 +1,7 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use super::write::{Draft, DraftDocument};
+use super::write::{Draft, DraftDocument, DraftVector};
 use super::{Columns, Rows, Segment, SegmentPart};
-use crate::vectors::Quantized;
 use crate::{PastError, SegmentError};
 
 /// One segment of all documents of `parts` that are not removed; nothing of the removed ones
@@ -27,19 +26,28 @@ pub fn merge(parts: &[SegmentPart]) -> Result<Vec<u8>, SegmentError> {
     if with_documents.any(|segment| first.is_some_and(|first| kind(first) != kind(segment))) {
         return Err(SegmentError::Mixed);
     }
-    let mut draft = Draft {
-        analyzer: first.map(Segment::analyzer).unwrap_or_default(),
-        encoder: first.and_then(|first| Some((first.encoder()?, first.dimensions()))),
-        documents: Vec::new(),
-        postings: HashMap::new(),
-    };
+    let analyzer = first.map(Segment::analyzer).unwrap_or_default();
+    let encoder = first.and_then(|first| Some((first.encoder()?, first.dimensions())));
+    let mut documents = Vec::new();
+    // Of each part, by place: the index in `documents`.
+    let mut kept = Vec::with_capacity(parts.len());
     for part in parts {
-        add_part(part, &mut draft)?;
+        kept.push(add_documents(part, &mut documents)?);
     }
+    let (mut draft, positions) = Draft::new(analyzer, encoder, documents)?;
+    for index in kept.iter_mut().flatten().flatten() {
+        *index = positions[*index as usize];
+    }
+    merge_terms(parts, &kept, &mut draft)?;
     draft.write()
 }
 
-fn add_part<'a>(part: &'a SegmentPart, draft: &mut Draft<'a>) -> Result<(), SegmentError> {
+/// Adds the documents of a part that are not removed; by place in the part, where each is in
+/// `documents`.
+fn add_documents<'a>(
+    part: &'a SegmentPart,
+    documents: &mut Vec<DraftDocument<'a>>,
+) -> Result<Vec<Option<u32>>, SegmentError> {
     let segment = &part.segment;
     let unread = |error| match error {
         PastError::Segment(error) => error,
@@ -56,8 +64,8 @@ fn add_part<'a>(part: &'a SegmentPart, draft: &mut Draft<'a>) -> Result<(), Segm
     let mut index_of = vec![None; segment.documents()];
     for position in (0..segment.documents()).filter(|at| !removed.contains(at)) {
         let snippets = segment.snippet_indices(position);
-        index_of[position] = Some(draft.documents.len() as u32);
-        draft.documents.push(DraftDocument {
+        index_of[position] = Some(documents.len() as u32);
+        documents.push(DraftDocument {
             id: segment.id(position),
             when: segment.when(position),
             length: segment.length(position),
@@ -67,31 +75,52 @@ fn add_part<'a>(part: &'a SegmentPart, draft: &mut Draft<'a>) -> Result<(), Segm
                 .map(|index| segment.snippet_end(index) as u32)
                 .collect(),
             vectors: vectors.map_or_else(Vec::new, |(documents, of_snippets)| {
-                std::iter::once(quantized(&documents, position))
-                    .chain(snippets.map(|index| quantized(&of_snippets, index)))
+                std::iter::once(draft_vector(documents, position))
+                    .chain(snippets.map(|index| draft_vector(of_snippets, index)))
                     .collect()
             }),
         });
     }
-    let mut columns = Columns::default();
-    for at in 0..segment.terms() {
-        columns.clear();
-        segment.postings_of(at, segment.documents(), &mut columns);
-        let left: Vec<_> = columns
-            .pairs()
-            .filter_map(|(position, frequency)| Some((index_of[position as usize]?, frequency)))
-            .collect();
-        if !left.is_empty() {
-            let term = String::from_utf8_lossy(segment.term(at)).into();
-            draft.postings.entry(term).or_default().extend(left);
-        }
-    }
-    Ok(())
+    Ok(index_of)
 }
 
-fn quantized(rows: &Rows<'_>, row: usize) -> Quantized {
-    Quantized {
-        values: rows.values(row).iter().map(|&byte| byte as i8).collect(),
+/// Walks through the terms of all parts side by side, so that no more is held than the postings of one.
+fn merge_terms(
+    parts: &[SegmentPart],
+    kept: &[Vec<Option<u32>>],
+    draft: &mut Draft<'_>,
+) -> Result<(), SegmentError> {
+    let mut next = vec![0; parts.len()];
+    let (mut columns, mut postings) = (Columns::default(), Vec::new());
+    loop {
+        let ahead = parts.iter().zip(&next);
+        let Some(term) = ahead
+            .filter(|(part, at)| **at < part.segment.terms())
+            .map(|(part, at)| part.segment.term(*at))
+            .min()
+        else {
+            return Ok(());
+        };
+        postings.clear();
+        for ((part, at), kept) in parts.iter().zip(&mut next).zip(kept) {
+            let segment = &part.segment;
+            if *at < segment.terms() && segment.term(*at) == term {
+                columns.clear();
+                segment.postings_of(*at, segment.documents(), &mut columns);
+                let left = |(position, frequency)| Some((kept[position as usize]?, frequency));
+                postings.extend(columns.pairs().filter_map(left));
+                *at += 1;
+            }
+        }
+        if !postings.is_empty() {
+            draft.add_term(&String::from_utf8_lossy(term), &mut postings)?;
+        }
+    }
+}
+
+fn draft_vector(rows: Rows<'_>, row: usize) -> DraftVector<'_> {
+    DraftVector {
         scale: rows.scale(row),
+        values: rows.values(row).into(),
     }
 }

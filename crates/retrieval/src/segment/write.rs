@@ -1,19 +1,20 @@
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
 
-use super::layout::{CHECKED_FROM, HEADER_BYTES, MAGIC, Record, VECTORS_CHECKSUM};
+use super::layout::{CHECKED_FROM, HEADER_BYTES, MAGIC, Record, TERM_BYTES, VECTORS_CHECKSUM};
 use super::{SEGMENT_VERSION, When, postings};
-use crate::vectors::Quantized;
 use crate::{Analyzer, SegmentError};
 
 /// A segment in the making: what building and merging have in common.
 pub(super) struct Draft<'a> {
-    pub(super) analyzer: Analyzer,
+    analyzer: Analyzer,
     /// Identity and dimensions.
-    pub(super) encoder: Option<(&'a str, usize)>,
-    /// In any order.
-    pub(super) documents: Vec<DraftDocument<'a>>,
-    /// By term: index in `documents`, and how often the term is there; each index once.
-    pub(super) postings: HashMap<Box<str>, Vec<(u32, u32)>>,
+    encoder: Option<(&'a str, usize)>,
+    /// As segments store them.
+    documents: Vec<DraftDocument<'a>>,
+    term_ends: Vec<u8>,
+    term_texts: String,
+    postings: Vec<u8>,
 }
 
 pub(super) struct DraftDocument<'a> {
@@ -26,7 +27,14 @@ pub(super) struct DraftDocument<'a> {
     /// Bytes of the content, ascending.
     pub(super) snippet_ends: Vec<u32>,
     /// The document's, then those of its snippets; empty without an encoder.
-    pub(super) vectors: Vec<Quantized>,
+    pub(super) vectors: Vec<DraftVector<'a>>,
+}
+
+/// A vector as it is stored.
+pub(super) struct DraftVector<'a> {
+    pub(super) scale: f32,
+    /// Signed numbers, a byte each.
+    pub(super) values: Cow<'a, [u8]>,
 }
 
 /// Counts and offsets are 32-bit numbers.
@@ -37,12 +45,60 @@ pub(super) fn count(number: usize, unit: &'static str) -> Result<u32, SegmentErr
     })
 }
 
-impl Draft<'_> {
-    pub(super) fn write(mut self) -> Result<Vec<u8>, SegmentError> {
-        self.sort_documents()?;
-        let mut terms: Vec<_> = std::mem::take(&mut self.postings).into_iter().collect();
-        terms.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+impl<'a> Draft<'a> {
+    /// A draft without terms of documents in any order, and by their index where each of them is stored.
+    pub(super) fn new(
+        analyzer: Analyzer,
+        encoder: Option<(&'a str, usize)>,
+        documents: Vec<DraftDocument<'a>>,
+    ) -> Result<(Self, Vec<u32>), SegmentError> {
+        let mut seen = HashSet::new();
+        if let Some(twice) = documents.iter().find(|one| !seen.insert(one.id)) {
+            return Err(SegmentError::DuplicateDocument {
+                document: twice.id.to_owned(),
+            });
+        }
+        count(documents.len(), "documents")?;
+        let mut documents: Vec<_> = documents.into_iter().enumerate().collect();
+        documents.sort_by_key(|(_, document)| (document.when.stored_order(), document.id));
+        let mut positions = vec![0; documents.len()];
+        for (position, &(index, _)) in documents.iter().enumerate() {
+            positions[index] = position as u32;
+        }
+        let draft = Self {
+            analyzer,
+            encoder,
+            documents: documents
+                .into_iter()
+                .map(|(_, document)| document)
+                .collect(),
+            term_ends: Vec::new(),
+            term_texts: String::new(),
+            postings: Vec::new(),
+        };
+        Ok((draft, positions))
+    }
 
+    /// Adds a term that is behind all others by its bytes: where its documents are stored, in any order,
+    /// each once, and how often they have it.
+    pub(super) fn add_term(
+        &mut self,
+        term: &str,
+        postings: &mut [(u32, u32)],
+    ) -> Result<(), SegmentError> {
+        postings.sort_unstable();
+        self.term_texts.push_str(term);
+        postings::write(postings, &mut self.postings);
+        for (end, unit) in [
+            (self.term_texts.len(), "bytes of terms"),
+            (self.postings.len(), "bytes of postings"),
+        ] {
+            self.term_ends.extend(count(end, unit)?.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    pub(super) fn write(mut self) -> Result<Vec<u8>, SegmentError> {
         let (mut records, mut ids) = (Vec::new(), String::new());
         let mut snippet_ends: Vec<u32> = Vec::new();
         for document in &self.documents {
@@ -57,17 +113,22 @@ impl Draft<'_> {
             };
             record.write(&mut records);
         }
-        let (mut term_ends, mut texts, mut columns) = (Vec::new(), String::new(), Vec::new());
-        for (term, documents) in &terms {
-            texts.push_str(term);
-            postings::write(documents, &mut columns);
-            term_ends.extend(count(texts.len(), "bytes of terms")?.to_le_bytes());
-            term_ends.extend(count(columns.len(), "bytes of postings")?.to_le_bytes());
-        }
         let analyzer = self.analyzer.to_string();
         let (encoder, dimensions) = self.encoder.unwrap_or_default();
 
-        let mut bytes = Vec::new();
+        let index_bytes = HEADER_BYTES
+            + records.len()
+            + 4 * snippet_ends.len()
+            + self.term_ends.len()
+            + analyzer.len()
+            + encoder.len()
+            + ids.len()
+            + self.term_texts.len()
+            + self.postings.len();
+        let vectors = self.documents.iter().flat_map(|one| &one.vectors);
+        let vector_bytes: usize = vectors.map(|vector| 4 + vector.values.len()).sum();
+        // Nothing is held twice but for a moment: a segment may be large.
+        let mut bytes = Vec::with_capacity(index_bytes + vector_bytes);
         bytes.extend(MAGIC);
         bytes.extend(SEGMENT_VERSION.to_le_bytes());
         // Both checksums.
@@ -75,63 +136,32 @@ impl Draft<'_> {
         for (number, unit) in [
             (self.documents.len(), "documents"),
             (snippet_ends.len(), "snippets"),
-            (terms.len(), "terms"),
+            (self.term_ends.len() / TERM_BYTES, "terms"),
             (dimensions, "dimensions"),
             (analyzer.len(), "bytes of names"),
             (encoder.len(), "bytes of names"),
             (ids.len(), "bytes of ids"),
-            (texts.len(), "bytes of terms"),
-            (columns.len(), "bytes of postings"),
+            (self.term_texts.len(), "bytes of terms"),
+            (self.postings.len(), "bytes of postings"),
         ] {
             bytes.extend(count(number, unit)?.to_le_bytes());
         }
         debug_assert_eq!(bytes.len(), HEADER_BYTES);
         bytes.extend(records);
         bytes.extend(snippet_ends.iter().flat_map(|end| end.to_le_bytes()));
-        bytes.extend(term_ends);
+        bytes.extend(std::mem::take(&mut self.term_ends));
         bytes.extend(analyzer.as_bytes());
         bytes.extend(encoder.as_bytes());
         bytes.extend(ids.as_bytes());
-        bytes.extend(texts.as_bytes());
-        bytes.extend(columns);
-        let index_bytes = bytes.len();
+        bytes.extend(std::mem::take(&mut self.term_texts).as_bytes());
+        bytes.extend(std::mem::take(&mut self.postings));
+        debug_assert_eq!(bytes.len(), index_bytes);
         self.write_vectors(&mut bytes);
         let checksum = crc32fast::hash(&bytes[index_bytes..]);
         bytes[VECTORS_CHECKSUM..VECTORS_CHECKSUM + 4].copy_from_slice(&checksum.to_le_bytes());
         let checksum = crc32fast::hash(&bytes[CHECKED_FROM..index_bytes]);
         bytes[CHECKED_FROM - 4..CHECKED_FROM].copy_from_slice(&checksum.to_le_bytes());
         Ok(bytes)
-    }
-
-    /// Brings documents into the order in which segments store them, and postings with them.
-    fn sort_documents(&mut self) -> Result<(), SegmentError> {
-        let mut seen = HashSet::new();
-        if let Some(twice) = self.documents.iter().find(|one| !seen.insert(one.id)) {
-            return Err(SegmentError::DuplicateDocument {
-                document: twice.id.to_owned(),
-            });
-        }
-        count(self.documents.len(), "documents")?;
-        let mut documents: Vec<_> = std::mem::take(&mut self.documents)
-            .into_iter()
-            .enumerate()
-            .collect();
-        documents.sort_by_key(|(_, document)| (document.when.stored_order(), document.id));
-        let mut positions = vec![0; documents.len()];
-        for (position, &(index, _)) in documents.iter().enumerate() {
-            positions[index] = position as u32;
-        }
-        for documents in self.postings.values_mut() {
-            for (document, _) in documents.iter_mut() {
-                *document = positions[*document as usize];
-            }
-            documents.sort_unstable();
-        }
-        self.documents = documents
-            .into_iter()
-            .map(|(_, document)| document)
-            .collect();
-        Ok(())
     }
 
     fn write_vectors(&self, bytes: &mut Vec<u8>) {
@@ -156,7 +186,7 @@ impl Draft<'_> {
             bytes.extend(vector.scale.to_bits().to_le_bytes());
         }
         for vector in vectors() {
-            bytes.extend(vector.values.iter().map(|&value| value as u8));
+            bytes.extend_from_slice(&vector.values);
         }
     }
 }
