@@ -54,7 +54,7 @@ pub(crate) struct Stage {
     rates: [f64; 6],
 }
 
-pub(crate) const STAGES: [Stage; 5] = [
+pub(crate) const STAGES: [Stage; 6] = [
     Stage {
         name: "tasks",
         after: "long",
@@ -109,6 +109,17 @@ pub(crate) const STAGES: [Stage; 5] = [
         passages: true,
         short_starts: 0.4,
         rates: [0.14, 0.1, 0.06, 0.02, 0.2, 0.62],
+    },
+    Stage {
+        name: "more-pairs",
+        after: "pairs",
+        steps: 2_200,
+        lr: 0.005,
+        seed: 7,
+        general: true,
+        passages: true,
+        short_starts: 0.4,
+        rates: [0.16, 0.12, 0.06, 0.02, 0.14, 0.62],
     },
 ];
 

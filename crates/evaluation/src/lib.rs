@@ -48,7 +48,9 @@ pub use error::Error;
 pub use meteor::meteor;
 pub use ngram_verdicts::char_ngram_verdicts;
 pub use nltk_words::nltk_words;
-pub use page::{Mark, columns_plot, escaped, histogram, html_page, interval_plot};
+pub use page::{
+    Mark, columns_plot, escaped, histogram, html_page, interval_picture, interval_plot,
+};
 pub use porter::porter_stem;
 pub use prediction::{Prediction, style_scores, text_scores};
 pub use report::{SideBySide, Written, report_body, report_html};

@@ -68,6 +68,44 @@ pub fn interval_plot(
     rule: Option<f64>,
     unit: fn(f64) -> String,
 ) -> String {
+    format!(
+        "<figure><figcaption>{}</figcaption>\n{}</figure>\n",
+        escaped(title),
+        intervals(title, "", marks, rule, unit)
+    )
+}
+
+/// The same plot as a picture of its own, an SVG file.
+pub fn interval_picture(
+    title: &str,
+    marks: &[Mark],
+    rule: Option<f64>,
+    unit: fn(f64) -> String,
+) -> String {
+    let inside = format!(
+        "<title>{}</title><style>{PICTURE_STYLE}</style>\n",
+        escaped(title)
+    );
+    let mut picture = intervals(title, &inside, marks, rule, unit);
+    picture.insert_str("<svg".len(), " xmlns=\"http://www.w3.org/2000/svg\"");
+    picture.push('\n');
+    picture
+}
+
+/// What a picture needs of [`STYLE`].
+const PICTURE_STYLE: &str = "\
+:root{color-scheme:light dark;color:#1a202c;--mark:#2b6cb0;font:12px system-ui,sans-serif}\
+@media (prefers-color-scheme:dark){:root{color:#e2e8f0;--mark:#63b3ed}}\
+text{fill:currentColor}.dot{fill:var(--mark)}.interval{stroke:var(--mark);stroke-width:2}\
+.grid{stroke:#8884}.rule{stroke:currentColor;stroke-dasharray:3 3;opacity:.6}";
+
+fn intervals(
+    title: &str,
+    inside: &str,
+    marks: &[Mark],
+    rule: Option<f64>,
+    unit: fn(f64) -> String,
+) -> String {
     let values = marks
         .iter()
         .flat_map(|mark| [mark.value.low, mark.value.high, mark.value.mean])
@@ -84,7 +122,7 @@ pub fn interval_plot(
     let place = |value: f64| LEFT + WIDTH * (value.clamp(low, high) - low) / (high - low);
     let bottom = marks.len() as f64 * LINE;
     let mut out = format!(
-        "<figure><figcaption>{title}</figcaption>\n<svg viewBox=\"0 0 720 {height}\" role=\"img\" aria-label=\"{title}\">\n",
+        "<svg viewBox=\"0 0 720 {height}\" role=\"img\" aria-label=\"{title}\">\n{inside}",
         title = escaped(title),
         height = bottom + 22.0,
     );
@@ -123,7 +161,7 @@ pub fn interval_plot(
             shown = escaped(&mark.shown),
         );
     }
-    out.push_str("</svg></figure>\n");
+    out.push_str("</svg>");
     out
 }
 

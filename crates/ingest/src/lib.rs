@@ -66,6 +66,7 @@ mod substack;
 mod telegram;
 mod text;
 mod tweets;
+mod unfolding;
 mod whatsapp;
 mod wordpress;
 mod zip_archive;

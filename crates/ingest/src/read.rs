@@ -1,4 +1,5 @@
 use std::{
+    cell::Cell,
     ffi::OsStr,
     fs::{File, Metadata},
     io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
@@ -15,6 +16,7 @@ use crate::{
     formats::{self, Input},
     mark::Standing,
     sink::{Outcome, Place, Sink},
+    unfolding::{Folded, Unfolding},
 };
 
 /// Reads a file, a folder, or standard input (`-`), and hands every item to `each`, until that
@@ -336,9 +338,14 @@ pub(crate) fn contents(
         sink.stats.files += 1;
         return formats::read(format, &head, input, id, sink);
     }
-    let mut plain = zstd::Decoder::new(input.into_reader(&head)).map_err(io)?;
+    let folded = Cell::new(0);
+    let compressed = Folded {
+        inner: input.into_reader(&head),
+        read: &folded,
+    };
+    let mut plain = zstd::Decoder::new(compressed).map_err(io)?;
     plain.window_log_max(ZSTD_WINDOW).map_err(io)?;
-    let mut reader = BufReader::with_capacity(1 << 16, plain);
+    let mut reader = BufReader::with_capacity(1 << 16, Unfolding::new(plain, &folded));
     let mut head = Vec::with_capacity(HEAD_BYTES);
     reader
         .by_ref()

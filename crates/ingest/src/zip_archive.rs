@@ -16,15 +16,8 @@ use crate::{
     formats::{self, Input, ReadSeek},
     read::{contents, unreadable},
     sink::{Outcome, Place, Sink},
+    unfolding::{most_of, too_much},
 };
-
-/// How many times its size an archive may unfold to, all entries together. Mail and pages are a few
-/// times smaller when compressed, repetitive tables twenty times; what is made to fill a disk, a
-/// thousand times and more.
-const MOST_TIMES: u64 = 200;
-
-/// What any archive may unfold to, however small it is.
-const ANYWAY: u64 = 64 << 20;
 
 /// More entries are no archive of somebody's writing.
 const MOST_ENTRIES: usize = 2_000_000;
@@ -39,7 +32,7 @@ pub(crate) fn read<'a>(
     let size = file
         .seek(io::SeekFrom::End(0))
         .map_err(|error| unreadable(&source, error))?;
-    let budget = Cell::new(ANYWAY.max(size.saturating_mul(MOST_TIMES)));
+    let budget = Cell::new(most_of(size));
     let mut zip = match ZipArchive::new(BufReader::new(file)) {
         Ok(zip) if zip.len() <= MOST_ENTRIES => zip,
         Ok(_) => return Ok(problem(sink, "it has too many entries")),
@@ -186,10 +179,7 @@ impl<R: Read> Read for Bounded<'_, R> {
         let read = self.inner.read(buffer)?;
         let Some(left) = self.budget.get().checked_sub(read as u64) else {
             self.budget.set(0);
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                Reason::Bomb { times: MOST_TIMES },
-            ));
+            return Err(too_much());
         };
         self.budget.set(left);
         Ok(read)
@@ -246,7 +236,7 @@ impl<'a> Package<'a> {
         let size = file.seek(io::SeekFrom::End(0)).map_err(Reason::Read)?;
         Ok(Self {
             zip: ZipArchive::new(BufReader::new(file)).map_err(|error| reason(&error))?,
-            budget: Cell::new(ANYWAY.max(size.saturating_mul(MOST_TIMES))),
+            budget: Cell::new(most_of(size)),
         })
     }
 

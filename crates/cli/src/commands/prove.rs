@@ -5,8 +5,8 @@ use clap::Args;
 use idiolect_archive::Archive;
 use idiolect_core::{Before, ImmediateContext, Ranking};
 use idiolect_evaluation::{
-    BITS_PER_BYTE, Comparison, Resampling, RowLabel, RunSignature, Table, escaped, html_page,
-    report_body,
+    BITS_PER_BYTE, Comparison, Interval, Mark, Resampling, RowLabel, RunSignature, Table, escaped,
+    html_page, interval_picture, report_body,
 };
 use idiolect_models::Decoding;
 use idiolect_pipeline::{MOST_COPIED, guarded_greedy};
@@ -22,6 +22,7 @@ use super::eval::{
 use crate::Status;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::files;
 use crate::open;
 use crate::options::{DecodingOptions, PastOptions, RankingOptions, at_least_one};
 use crate::printer::counted;
@@ -45,7 +46,7 @@ pub(crate) struct Arguments {
     /// Write no texts, only foresee: faster
     #[arg(long)]
     no_generate: bool,
-    /// Folder for the page, report.html, and all that stands behind it
+    /// Folder for the page, report.html, a picture, proof.svg, and all that stands behind them
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// How many documents are computed at once
@@ -209,6 +210,8 @@ pub(crate) fn run(arguments: &Arguments, context: &mut Context) -> anyhow::Resul
         let body = format!("<p class=\"lead\">{}</p>\n{HOW}{body}", escaped(&sentence));
         let page = html_page("The proof, on your own writing", &body);
         save(out, &page, &table)?;
+        let picture = picture(&author, examples.len(), &over);
+        files::write_whole(&out.join("proof.svg"), picture.as_bytes())?;
     }
     if context.printer.json() {
         context.printer.object(&Proof {
@@ -287,6 +290,33 @@ fn held_back(
             .into());
     }
     Ok((examples, written))
+}
+
+/// What the past saves, over the same three as the sentence.
+fn picture(author: &str, documents: usize, over: &[Option<Comparison>; 3]) -> String {
+    let others = ["no past", "somebody else's past", "plain retrieval"];
+    let marks: Vec<Mark> = others
+        .into_iter()
+        .zip(over)
+        .filter_map(|(other, found)| {
+            let more = found.as_ref()?.difference;
+            let value = Interval {
+                mean: -more.mean,
+                low: -more.high,
+                high: -more.low,
+            };
+            Some(Mark {
+                label: format!("than with {other}"),
+                value,
+                shown: format!("{:.3}", value.mean),
+            })
+        })
+        .collect();
+    let title = format!(
+        "Bits per byte fewer with their own past: the last {} by {author}",
+        counted(documents, "document")
+    );
+    interval_picture(&title, &marks, Some(0.0), |value| format!("{value:.2}"))
 }
 
 /// The proof in one sentence, over: without a past, somebody else's, plain retrieval.

@@ -66,6 +66,9 @@ fn a_document_is_foreseen_from_what_was_before_it() {
     let page = read("report.html");
     assert!(page.contains("<p class=\"lead\">On the last 5 documents by writer 0"));
     assert!(!page.contains("<script"));
+    let picture = read("proof.svg");
+    assert!(picture.starts_with("<svg xmlns=") && picture.ends_with("</svg>\n"));
+    assert_eq!(picture.matches("<circle").count(), 3, "{picture}");
 }
 
 #[test]

@@ -90,6 +90,13 @@ fn an_archive_cannot_reach_out_or_unfold_without_end() {
         import.problems
     );
     assert!(import.documents.is_empty());
+    let bomb = zstd::encode_all(zeros.as_slice(), 1).unwrap();
+    let import = bytes(bomb, "bomb.jsonl.zst", &options);
+    assert!(
+        import.problems[0].contains("unfolds to more than 200 times"),
+        "{:?}",
+        import.problems
+    );
 
     let inner = zipped(&[("x.md", b"Deep.")]);
     let import = bytes(
