@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
+use memchr::{memchr, memchr2};
 use serde::{Deserialize, Serialize};
 
 use crate::interner::Interner;
-use crate::ngrams::clipped_matches;
+use crate::ngrams::Ngrams;
 use crate::python::is_space;
 
 /// Longest n-gram that counts.
@@ -48,25 +49,7 @@ pub fn sentence_bleu(reference: &str, prediction: &str) -> Bleu {
 impl BleuCounts {
     /// Of one pair of texts.
     pub fn of(reference: &str, prediction: &str) -> Self {
-        let mut interner = Interner::for_bytes(reference.len() + prediction.len());
-        let mut read = |text: &str| -> Vec<u32> {
-            let mut ids = Vec::with_capacity(text.len() / 4);
-            tokens_13a(text).each(|text, start, end| ids.push(interner.id_in(text, start, end)));
-            ids
-        };
-        let target = read(reference);
-        let output = read(prediction);
-        let matches = clipped_matches(&target, &output, interner.len(), BLEU_ORDER);
-        let mut counts = Self {
-            sys_len: output.len(),
-            ref_len: target.len(),
-            ..Self::default()
-        };
-        for (order, matched) in matches.into_iter().enumerate() {
-            counts.correct[order] = matched;
-            counts.total[order] = output.len().saturating_sub(order);
-        }
-        counts
+        BleuCounter::default().count(reference, prediction)
     }
 
     /// The counts of both.
@@ -130,6 +113,43 @@ impl BleuCounts {
     }
 }
 
+/// [`BleuCounts::of`] for one pair after another: room that was made for one serves the next.
+#[derive(Default)]
+pub(crate) struct BleuCounter {
+    interner: Interner,
+    target: Vec<u32>,
+    output: Vec<u32>,
+    ngrams: Ngrams,
+}
+
+impl BleuCounter {
+    /// See [`BleuCounts::of`].
+    pub(crate) fn count(&mut self, reference: &str, prediction: &str) -> BleuCounts {
+        let Self {
+            interner,
+            target,
+            output,
+            ngrams,
+        } = self;
+        interner.begin(reference.len() + prediction.len());
+        for (text, ids) in [(reference, &mut *target), (prediction, &mut *output)] {
+            ids.clear();
+            tokens_13a(text).each(|text, start, end| ids.push(interner.id_in(text, start, end)));
+        }
+        let matches = ngrams.clipped_matches(target, output, interner.len(), BLEU_ORDER);
+        let mut counts = BleuCounts {
+            sys_len: output.len(),
+            ref_len: target.len(),
+            ..BleuCounts::default()
+        };
+        for (order, matched) in matches.into_iter().enumerate() {
+            counts.correct[order] = matched;
+            counts.total[order] = output.len().saturating_sub(order);
+        }
+        counts
+    }
+}
+
 /// A text with white space between its tokens.
 struct Tokens(Vec<u8>);
 
@@ -182,59 +202,56 @@ fn tokens_13a(text: &str) -> Tokens {
     }
     let mut padded = Vec::with_capacity(line.len() * 3 / 2 + 2);
     padded.push(b' ');
-    for byte in line.bytes() {
-        match KINDS[usize::from(byte)] {
-            Kind::Mark => padded.extend([b' ', byte, b' ']),
-            Kind::Break => padded.push(b' '),
-            Kind::Other => padded.push(byte),
+    let mut rest = line.as_bytes();
+    while let Some(end) = rest
+        .iter()
+        .position(|&byte| IS_REWRITTEN[usize::from(byte)])
+    {
+        padded.extend_from_slice(&rest[..end]);
+        match rest[end] {
+            b'\n' => padded.push(b' '),
+            mark => padded.extend_from_slice(&[b' ', mark, b' ']),
         }
+        rest = &rest[end + 1..];
     }
+    padded.extend_from_slice(rest);
     padded.push(b' ');
     let is_stop = |byte: u8| byte == b'.' || byte == b',';
+    let next_stop = |bytes: &[u8]| memchr2(b'.', b',', bytes);
     let split = each_pair(
         &padded,
         1,
-        is_stop,
+        next_stop,
         |first, second| !first.is_ascii_digit() && is_stop(second),
-        |first, second, out| out.extend([first, b' ', second, b' ']),
+        |first, second, out| out.extend_from_slice(&[first, b' ', second, b' ']),
     );
     let split = each_pair(
         &split,
         0,
-        is_stop,
+        next_stop,
         |first, second| is_stop(first) && !second.is_ascii_digit(),
-        |first, second, out| out.extend([b' ', first, b' ', second]),
+        |first, second, out| out.extend_from_slice(&[b' ', first, b' ', second]),
     );
     Tokens(each_pair(
         &split,
         1,
-        |byte| byte == b'-',
+        |bytes| memchr(b'-', bytes),
         |first, second| first.is_ascii_digit() && second == b'-',
-        |first, second, out| out.extend([first, b' ', second, b' ']),
+        |first, second, out| out.extend_from_slice(&[first, b' ', second, b' ']),
     ))
 }
 
-/// What becomes of a byte before marks are split off.
-#[derive(Clone, Copy)]
-enum Kind {
-    Mark,
-    Break,
-    Other,
-}
-
-const KINDS: [Kind; 256] = {
-    let mut kinds = [Kind::Other; 256];
+/// Bytes that do not stay as they are before marks are split off. A space is a mark, too; but white
+/// space around white space separates nothing more.
+const IS_REWRITTEN: [bool; 256] = {
+    let mut is_rewritten = [false; 256];
     let mut byte = 0;
     while byte < 128 {
-        if is_mark(byte as u8) {
-            kinds[byte] = Kind::Mark;
-        }
+        is_rewritten[byte] = is_mark(byte as u8) && byte as u8 != b' ';
         byte += 1;
     }
-    // A space is a mark, too; but white space around white space separates nothing more.
-    kinds[b' ' as usize] = Kind::Break;
-    kinds[b'\n' as usize] = Kind::Break;
-    kinds
+    is_rewritten[b'\n' as usize] = true;
+    is_rewritten
 };
 
 /// Punctuation but for `'`, `,`, `-` and `.`.
@@ -243,22 +260,19 @@ const fn is_mark(byte: u8) -> bool {
 }
 
 /// Rewrites, from left to right, every pair of neighbours that fits and shares none with the pair
-/// before: what a regular expression of two characters does. `rare` fits the pair's byte at `place`,
-/// so that what lies between two such bytes is copied as a whole.
+/// before: what a regular expression of two characters does. `next` finds a byte that the pair must
+/// have at `place`, so that what lies between two such bytes is copied as a whole.
 fn each_pair(
     bytes: &[u8],
     place: usize,
-    rare: impl Fn(u8) -> bool,
+    next: impl Fn(&[u8]) -> Option<usize>,
     fits: impl Fn(u8, u8) -> bool,
     rewrite: impl Fn(u8, u8, &mut Vec<u8>),
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len() + bytes.len() / 8);
     let mut copied = 0;
     let mut at = 0;
-    while let Some(found) = bytes
-        .get(at + place..)
-        .and_then(|rest| rest.iter().position(|&byte| rare(byte)))
-    {
+    while let Some(found) = bytes.get(at + place..).and_then(&next) {
         at += found;
         match bytes[at..] {
             [first, second, ..] if fits(first, second) => {

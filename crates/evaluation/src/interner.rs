@@ -3,6 +3,7 @@
 /// An open-addressing table: scoring a pair spends most of its time here, and the standard map's hash
 /// alone would cost more than all the rest. A word of up to eight bytes, as most are, is its own key;
 /// longer ones are compared in a byte arena.
+#[derive(Default)]
 pub(crate) struct Interner {
     /// Word number + 1, or 0 where the slot is free.
     slots: Vec<u32>,
@@ -22,13 +23,13 @@ struct Entry {
 const SHORT: usize = 8;
 
 impl Interner {
-    /// An empty table with room for texts of about this many bytes together.
-    pub(crate) fn for_bytes(bytes: usize) -> Self {
-        Self {
-            slots: vec![0; (bytes / 3).next_power_of_two().max(16)],
-            entries: Vec::with_capacity(bytes / 8),
-            bytes: Vec::new(),
-        }
+    /// Forgets everything and makes room for texts of about this many bytes together.
+    pub(crate) fn begin(&mut self, bytes: usize) {
+        self.slots.clear();
+        self.slots
+            .resize((bytes / 3).next_power_of_two().max(16), 0);
+        self.entries.clear();
+        self.bytes.clear();
     }
 
     /// The number of `text[start..end]`.
@@ -136,7 +137,8 @@ mod tests {
 
     #[test]
     fn equal_words_share_a_number_however_many_there_are() {
-        let mut interner = Interner::for_bytes(0);
+        let mut interner = Interner::default();
+        interner.begin(0);
         for round in 0..2 {
             for number in 0..5000_u32 {
                 // Short ones, and from w1000000 on long ones.
@@ -150,7 +152,8 @@ mod tests {
 
     #[test]
     fn words_are_what_they_are_wherever_they_stand() {
-        let mut interner = Interner::for_bytes(64);
+        let mut interner = Interner::default();
+        interner.begin(64);
         let text = b"a\0 a abcdefgh abcdefghi a\0 abcdefgh abcdefghi a";
         let mut found = Vec::new();
         let mut start = 0;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::interner::Interner;
 use crate::lcs::{Columns, lcs_length, lcs_positions};
-use crate::ngrams::clipped_matches;
+use crate::ngrams::Ngrams;
 use crate::porter::porter_stem_ascii;
 
 /// Which units two texts are compared by.
@@ -44,44 +44,73 @@ pub fn rouge(
     kinds: &[RougeKind],
     stemmer: bool,
 ) -> Vec<RougeScore> {
-    let mut words = Words::new(reference.len() + prediction.len(), stemmer);
-    let (mut target, mut output) = (Vec::new(), Vec::new());
-    if kinds.iter().any(|kind| *kind != RougeKind::Lsum) {
-        target = words.read(reference);
-        output = words.read(prediction);
+    RougeScorer::default().score(reference, prediction, kinds, stemmer)
+}
+
+/// [`rouge`] for one pair after another: room that was made for one serves the next.
+#[derive(Default)]
+pub(crate) struct RougeScorer {
+    words: Words,
+    target: Vec<u32>,
+    output: Vec<u32>,
+    ngrams: Ngrams,
+}
+
+impl RougeScorer {
+    /// See [`rouge`].
+    pub(crate) fn score(
+        &mut self,
+        reference: &str,
+        prediction: &str,
+        kinds: &[RougeKind],
+        stemmer: bool,
+    ) -> Vec<RougeScore> {
+        let Self {
+            words,
+            target,
+            output,
+            ngrams,
+        } = self;
+        words.begin(reference.len() + prediction.len(), stemmer);
+        target.clear();
+        output.clear();
+        if kinds.iter().any(|kind| *kind != RougeKind::Lsum) {
+            words.read(reference, target);
+            words.read(prediction, output);
+        }
+        let highest = kinds
+            .iter()
+            .filter_map(|kind| match kind {
+                RougeKind::N(n) => Some(usize::from(n.get())),
+                RougeKind::L | RougeKind::Lsum => None,
+            })
+            .max()
+            .unwrap_or(0);
+        let matches = if highest > 0 {
+            ngrams.clipped_matches(target, output, words.distinct(), highest)
+        } else {
+            Vec::new()
+        };
+        kinds
+            .iter()
+            .map(|kind| match kind {
+                RougeKind::N(n) => {
+                    let n = usize::from(n.get());
+                    RougeScore::new(
+                        matches[n - 1],
+                        (target.len() + 1).saturating_sub(n),
+                        (output.len() + 1).saturating_sub(n),
+                    )
+                }
+                RougeKind::L => RougeScore::new(
+                    lcs_length(target, output, words.distinct()),
+                    target.len(),
+                    output.len(),
+                ),
+                RougeKind::Lsum => by_lines(words, reference, prediction),
+            })
+            .collect()
     }
-    let highest = kinds
-        .iter()
-        .filter_map(|kind| match kind {
-            RougeKind::N(n) => Some(usize::from(n.get())),
-            RougeKind::L | RougeKind::Lsum => None,
-        })
-        .max()
-        .unwrap_or(0);
-    let matches = if highest > 0 {
-        clipped_matches(&target, &output, words.distinct(), highest)
-    } else {
-        Vec::new()
-    };
-    kinds
-        .iter()
-        .map(|kind| match kind {
-            RougeKind::N(n) => {
-                let n = usize::from(n.get());
-                RougeScore::new(
-                    matches[n - 1],
-                    (target.len() + 1).saturating_sub(n),
-                    (output.len() + 1).saturating_sub(n),
-                )
-            }
-            RougeKind::L => RougeScore::new(
-                lcs_length(&target, &output, words.distinct()),
-                target.len(),
-                output.len(),
-            ),
-            RougeKind::Lsum => by_lines(&mut words, reference, prediction),
-        })
-        .collect()
 }
 
 /// ROUGE against several references: for each kind, the score of the reference with the best F1.
@@ -158,7 +187,11 @@ fn by_lines(words: &mut Words, reference: &str, prediction: &str) -> RougeScore 
     let read = |words: &mut Words, text: &str| -> Vec<Vec<u32>> {
         text.split('\n')
             .filter(|line| !line.is_empty())
-            .map(|line| words.read(line))
+            .map(|line| {
+                let mut numbers = Vec::new();
+                words.read(line, &mut numbers);
+                numbers
+            })
             .collect()
     };
     let targets = read(words, reference);
@@ -200,50 +233,63 @@ fn by_lines(words: &mut Words, reference: &str, prediction: &str) -> RougeScore 
 }
 
 /// Texts as numbers of words.
+#[derive(Default)]
 struct Words {
+    letters: Vec<u8>,
     interner: Interner,
-    /// The number of each word's stem, where words are stemmed.
-    stems: Option<Stems>,
+    /// Whether words are stemmed.
+    stemmer: bool,
+    stems: Stems,
 }
 
+#[derive(Default)]
 struct Stems {
     interner: Interner,
-    /// By the word's own number; `None` where the stem is no word.
+    /// By the word's own number the number of its stem; `None` where the stem is no word.
     numbers: Vec<Option<u32>>,
 }
 
 impl Words {
-    fn new(bytes: usize, stemmer: bool) -> Self {
-        Self {
-            interner: Interner::for_bytes(bytes),
-            stems: stemmer.then(|| Stems {
-                interner: Interner::for_bytes(bytes),
-                numbers: Vec::new(),
-            }),
+    /// Forgets all words and makes room for texts of about this many bytes together.
+    fn begin(&mut self, bytes: usize, stemmer: bool) {
+        self.interner.begin(bytes);
+        self.stemmer = stemmer;
+        if stemmer {
+            self.stems.interner.begin(bytes);
+            self.stems.numbers.clear();
         }
     }
 
     fn distinct(&self) -> usize {
-        self.stems
-            .as_ref()
-            .map_or(self.interner.len(), |stems| stems.interner.len())
+        if self.stemmer {
+            self.stems.interner.len()
+        } else {
+            self.interner.len()
+        }
     }
 
-    fn read(&mut self, text: &str) -> Vec<u32> {
-        let letters = letters(text);
-        let mut numbers = Vec::with_capacity(letters.len() / 4);
-        each_word(&letters, |start, end| {
-            let number = self.interner.id_in(&letters, start, end);
-            match &mut self.stems {
-                None => numbers.push(number),
-                Some(stems) => numbers.extend(stems.number(number, &letters[start..end])),
+    /// Appends the words' numbers.
+    fn read(&mut self, text: &str, numbers: &mut Vec<u32>) {
+        let Self {
+            letters,
+            interner,
+            stemmer,
+            stems,
+        } = self;
+        put_letters(text, letters);
+        numbers.reserve(letters.len() / 4);
+        each_word(letters, |start, end| {
+            let number = interner.id_in(letters, start, end);
+            if *stemmer {
+                numbers.extend(stems.number(number, &letters[start..end]));
+            } else {
+                numbers.push(number);
             }
         });
-        numbers
     }
 }
 
-/// Start and end of every word in what [`letters`] makes: found for 64 bytes at a time, as the places
+/// Start and end of every word in what [`put_letters`] makes: found for 64 bytes at a time, as the places
 /// where a bit for each byte changes.
 fn each_word(letters: &[u8], mut each: impl FnMut(usize, usize)) {
     let mut start = 0;
@@ -293,10 +339,10 @@ impl Stems {
     }
 }
 
-/// The text lower-cased, with a space for everything that is not `a`–`z` or `0`–`9`.
+/// Replaces `letters` by the text lower-cased, with a space for everything that is not `a`–`z` or `0`–`9`.
 ///
 /// Beyond ASCII only the Kelvin sign and the dotted capital I have such a letter in lower case.
-fn letters(text: &str) -> Vec<u8> {
+fn put_letters(text: &str, letters: &mut Vec<u8>) {
     let ascii = |byte: u8| {
         if byte.is_ascii_alphanumeric() {
             byte.to_ascii_lowercase()
@@ -304,10 +350,11 @@ fn letters(text: &str) -> Vec<u8> {
             b' '
         }
     };
+    letters.clear();
     if text.is_ascii() {
-        return text.bytes().map(ascii).collect();
+        letters.extend(text.bytes().map(ascii));
+        return;
     }
-    let mut letters = Vec::with_capacity(text.len());
     for character in text.chars() {
         match character {
             '\u{212a}' => letters.push(b'k'),
@@ -315,7 +362,6 @@ fn letters(text: &str) -> Vec<u8> {
             _ => letters.push(u8::try_from(character).map_or(b' ', ascii)),
         }
     }
-    letters
 }
 
 #[cfg(test)]
@@ -332,7 +378,9 @@ mod tests {
             })
             .collect();
         assert_eq!(found, ['İ', '\u{212a}']);
-        assert_eq!(letters("Aé\u{212a}İx"), b"a ki x");
+        let mut letters = b"left over".to_vec();
+        put_letters("Aé\u{212a}İx", &mut letters);
+        assert_eq!(letters, b"a ki x");
     }
 
     #[test]

@@ -8,10 +8,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::bleu::{Bleu, BleuCounts};
+use crate::bleu::{Bleu, BleuCounter, BleuCounts};
 use crate::chrf::ChrfCounts;
 use crate::meteor::meteor;
-use crate::rouge::{RougeKind, RougeScore, rouge};
+use crate::rouge::{RougeKind, RougeScore, RougeScorer};
 use crate::signature::metric_signature;
 use crate::style::{Style, StyleReference};
 use crate::wordnet::WordNet;
@@ -126,8 +126,8 @@ pub fn score(
     let pairs: Vec<Pair> = references
         .par_iter()
         .zip(predictions)
-        .map(|(reference, prediction)| {
-            let mut pair = Pair::of(reference, prediction, metrics, options);
+        .map_init(Scorers::default, |scorers, (reference, prediction)| {
+            let mut pair = Pair::of(reference, prediction, metrics, options, scorers);
             let whole = (reference.as_str(), prediction.as_str());
             pair.scores.style = style
                 .as_ref()
@@ -171,6 +171,13 @@ impl FromStr for Metric {
     }
 }
 
+/// What is used again for pair after pair.
+#[derive(Default)]
+struct Scorers {
+    rouge: RougeScorer,
+    bleu: BleuCounter,
+}
+
 /// One pair's scores and the counts that a corpus needs of it.
 struct Pair {
     scores: Scores,
@@ -184,6 +191,7 @@ impl Pair {
         prediction: &str,
         metrics: &[Metric],
         options: &ScoreOptions<'_>,
+        scorers: &mut Scorers,
     ) -> Self {
         let mut pair = Self {
             scores: Scores::default(),
@@ -195,7 +203,7 @@ impl Pair {
             match metric {
                 Metric::Rouge(kind) => kinds.push(*kind),
                 Metric::Bleu => {
-                    pair.bleu = BleuCounts::of(reference, prediction);
+                    pair.bleu = scorers.bleu.count(reference, prediction);
                     pair.scores.bleu = Some(pair.bleu.score(true));
                 }
                 Metric::Chrf => {
@@ -213,7 +221,9 @@ impl Pair {
                 Metric::Style => {}
             }
         }
-        let values = rouge(reference, prediction, &kinds, options.stemmer);
+        let values = scorers
+            .rouge
+            .score(reference, prediction, &kinds, options.stemmer);
         pair.scores.rouge = kinds.iter().map(ToString::to_string).zip(values).collect();
         pair
     }
