@@ -9,7 +9,7 @@ use crate::pretraining;
 
 /// Copies the trained parts into `folder`, weights in 8 bits.
 pub(crate) fn make(work: &Path, folder: &Path) -> Result<()> {
-    let trained = work.join("pairs/model");
+    let trained = work.join("more-pairs/model");
     let config = idiolect_models::folder::read_config(&trained)?;
     let parameters = pretraining::load(&trained, &idiolect_models::device("cpu")?)?;
     let json = fs_err::read(trained.join("tokenizer.json"))?;

@@ -68,44 +68,39 @@ pub fn interval_plot(
     rule: Option<f64>,
     unit: fn(f64) -> String,
 ) -> String {
+    let (inside, height) = intervals(marks, rule, unit);
     format!(
-        "<figure><figcaption>{}</figcaption>\n{}</figure>\n",
-        escaped(title),
-        intervals(title, "", marks, rule, unit)
+        "<figure><figcaption>{title}</figcaption>\n<svg viewBox=\"0 0 720 {height}\" role=\"img\" \
+         aria-label=\"{title}\">\n{inside}</svg></figure>\n",
+        title = escaped(title),
     )
 }
 
-/// The same plot as a picture of its own, an SVG file.
+/// The same plot as a picture of its own, an SVG file with its title above.
 pub fn interval_picture(
     title: &str,
     marks: &[Mark],
     rule: Option<f64>,
     unit: fn(f64) -> String,
 ) -> String {
-    let inside = format!(
-        "<title>{}</title><style>{PICTURE_STYLE}</style>\n",
-        escaped(title)
-    );
-    let mut picture = intervals(title, &inside, marks, rule, unit);
-    picture.insert_str("<svg".len(), " xmlns=\"http://www.w3.org/2000/svg\"");
-    picture.push('\n');
-    picture
+    let (inside, height) = intervals(marks, rule, unit);
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 -26 720 {height}\" role=\"img\" \
+         aria-label=\"{title}\">\n<style>{PICTURE_STYLE}</style>\n\
+         <text x=\"0\" y=\"-10\">{title}</text>\n{inside}</svg>\n",
+        title = escaped(title),
+        height = height + 26.0,
+    )
 }
 
-/// What a picture needs of [`STYLE`].
+/// What a picture needs of [`STYLE`], in words that every viewer knows.
 const PICTURE_STYLE: &str = "\
-:root{color-scheme:light dark;color:#1a202c;--mark:#2b6cb0;font:12px system-ui,sans-serif}\
-@media (prefers-color-scheme:dark){:root{color:#e2e8f0;--mark:#63b3ed}}\
-text{fill:currentColor}.dot{fill:var(--mark)}.interval{stroke:var(--mark);stroke-width:2}\
-.grid{stroke:#8884}.rule{stroke:currentColor;stroke-dasharray:3 3;opacity:.6}";
+text{fill:#1a202c;font:12px system-ui,sans-serif}.dot{fill:#2b6cb0}.interval{stroke:#2b6cb0;stroke-width:2}\
+.grid{stroke:#888;stroke-opacity:.3}.rule{stroke:#888;stroke-dasharray:3 3}\
+@media (prefers-color-scheme:dark){text{fill:#e2e8f0}.dot{fill:#63b3ed}.interval{stroke:#63b3ed}}";
 
-fn intervals(
-    title: &str,
-    inside: &str,
-    marks: &[Mark],
-    rule: Option<f64>,
-    unit: fn(f64) -> String,
-) -> String {
+/// What is drawn, and how high it is.
+fn intervals(marks: &[Mark], rule: Option<f64>, unit: fn(f64) -> String) -> (String, f64) {
     let values = marks
         .iter()
         .flat_map(|mark| [mark.value.low, mark.value.high, mark.value.mean])
@@ -121,11 +116,7 @@ fn intervals(
     (low, high) = (low - room, high + room);
     let place = |value: f64| LEFT + WIDTH * (value.clamp(low, high) - low) / (high - low);
     let bottom = marks.len() as f64 * LINE;
-    let mut out = format!(
-        "<svg viewBox=\"0 0 720 {height}\" role=\"img\" aria-label=\"{title}\">\n{inside}",
-        title = escaped(title),
-        height = bottom + 22.0,
-    );
+    let mut out = String::new();
     for part in 0..=4 {
         let value = low + (high - low) * f64::from(part) / 4.0;
         let x = place(value);
@@ -161,8 +152,7 @@ fn intervals(
             shown = escaped(&mark.shown),
         );
     }
-    out.push_str("</svg>");
-    out
+    (out, bottom + 22.0)
 }
 
 /// Columns beside each other, from the greatest value down, above and below 0; each with what a

@@ -306,17 +306,17 @@ fn picture(author: &str, documents: usize, over: &[Option<Comparison>; 3]) -> St
                 high: -more.low,
             };
             Some(Mark {
-                label: format!("than with {other}"),
+                label: other.to_owned(),
                 value,
                 shown: format!("{:.3}", value.mean),
             })
         })
         .collect();
     let title = format!(
-        "Bits per byte fewer with their own past: the last {} by {author}",
+        "Bits per byte that their own past saves over other ways, the last {} by {author}",
         counted(documents, "document")
     );
-    interval_picture(&title, &marks, Some(0.0), |value| format!("{value:.2}"))
+    interval_picture(&title, &marks, Some(0.0), |value| format!("{value:.3}"))
 }
 
 /// The proof in one sentence, over: without a past, somebody else's, plain retrieval.
