@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use idiolect_core::{Document, Ranked};
 
 use crate::Bm25;
-use crate::analysis::{Vocabulary, for_each_word};
+use crate::analysis::{Terms, for_each_word};
 use crate::bm25::idf;
 use crate::segment::When;
 
@@ -17,13 +17,10 @@ const MOST_WORDS: usize = 1 << 20;
 /// bit, at a fraction of the cost: each document is taken apart once, after it was asked.
 pub struct Walk {
     bm25: Bm25,
-    vocabulary: Vocabulary,
-    /// By term: documents of the present author that have it, by place, and how often.
-    postings: Vec<Vec<(u32, u32)>>,
+    /// Of the present author's documents, by place.
+    terms: Terms,
     /// By term: how often it is in the present query.
     counts: Vec<u32>,
-    /// Terms that have postings.
-    used: Vec<u32>,
     /// Of the present author's documents so far.
     lengths: Vec<u32>,
     total_length: u64,
@@ -64,10 +61,8 @@ impl Walk {
     pub fn new(bm25: Bm25) -> Self {
         Self {
             bm25,
-            vocabulary: Vocabulary::new(bm25.analyzer),
-            postings: Vec::new(),
+            terms: Terms::new(bm25.analyzer),
             counts: Vec::new(),
-            used: Vec::new(),
             lengths: Vec::new(),
             total_length: 0,
             scores: Vec::new(),
@@ -119,38 +114,17 @@ impl Walk {
     }
 
     fn forget_documents(&mut self) {
-        for term in self.used.drain(..) {
-            self.postings[term as usize].clear();
-        }
+        self.terms.forget_documents();
         self.lengths.clear();
         self.total_length = 0;
-        if self.vocabulary.words() > MOST_WORDS {
+        if self.terms.words() > MOST_WORDS {
             *self = Self::new(self.bm25);
         }
     }
 
     fn add(&mut self, content: &str) {
         let document = self.lengths.len() as u32;
-        let mut length = 0;
-        for_each_word(content, |word| {
-            let Some(term) = self.vocabulary.term(word) else {
-                return;
-            };
-            length += 1;
-            if term as usize == self.postings.len() {
-                self.postings.push(Vec::new());
-            }
-            let postings = &mut self.postings[term as usize];
-            match postings.last_mut() {
-                Some((last, frequency)) if *last == document => *frequency += 1,
-                last => {
-                    if last.is_none() {
-                        self.used.push(term);
-                    }
-                    postings.push((document, 1));
-                }
-            }
-        });
+        let length = self.terms.add(content, document);
         self.lengths.push(length);
         self.total_length += u64::from(length);
     }
@@ -164,11 +138,8 @@ impl Walk {
         }
         let mut asked = Vec::new();
         for_each_word(query, |word| {
-            if let Some(term) = self.vocabulary.term(word) {
-                if term as usize == self.postings.len() {
-                    self.postings.push(Vec::new());
-                }
-                self.counts.resize(self.postings.len(), 0);
+            if let Some(term) = self.terms.term(word) {
+                self.counts.resize(self.terms.known(), 0);
                 if self.counts[term as usize] == 0 {
                     asked.push(term);
                 }
@@ -180,7 +151,7 @@ impl Walk {
         self.scores.resize(documents, 0.0);
         for term in asked {
             let count = std::mem::take(&mut self.counts[term as usize]);
-            let postings = &self.postings[term as usize];
+            let postings = self.terms.postings(term);
             let (idf, count) = (idf(documents, postings.len()), f64::from(count));
             for &(document, tf) in postings {
                 let document = document as usize;

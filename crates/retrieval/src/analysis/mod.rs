@@ -2,6 +2,7 @@
 
 mod porter;
 mod stop_words;
+mod terms;
 mod tokens;
 mod vocabulary;
 
@@ -10,8 +11,9 @@ use std::{fmt, str::FromStr};
 use frostem::{Algorithm, Stemmer};
 
 pub use stop_words::snowball_stop_words;
+pub(crate) use terms::Terms;
 pub(crate) use tokens::for_each_word;
-pub(crate) use vocabulary::Vocabulary;
+use vocabulary::Vocabulary;
 
 use crate::NameError;
 

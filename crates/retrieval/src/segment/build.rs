@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use super::When;
 use super::layout::MAX_DIMENSIONS;
 use super::write::{Draft, DraftDocument, DraftVector, count};
-use crate::analysis::{Vocabulary, for_each_word};
+use crate::analysis::Terms;
 use crate::vectors::{Quantized, quantize};
 use crate::{Analyzer, SegmentError};
 
@@ -136,51 +136,6 @@ fn draft_vector(vector: &[f32]) -> DraftVector<'static> {
     DraftVector {
         scale,
         values: values.into_iter().map(|value| value as u8).collect(),
-    }
-}
-
-/// The terms of documents, each with its postings.
-struct Terms {
-    vocabulary: Vocabulary,
-    /// By term: documents that have it, and how often.
-    postings: Vec<Vec<(u32, u32)>>,
-}
-
-impl Terms {
-    fn new(analyzer: Analyzer) -> Self {
-        Self {
-            vocabulary: Vocabulary::new(analyzer),
-            postings: Vec::new(),
-        }
-    }
-
-    /// Enters a document's terms; how many there are.
-    fn add(&mut self, content: &str, document: u32) -> u32 {
-        let mut length = 0;
-        for_each_word(content, |word| {
-            let Some(term) = self.vocabulary.term(word) else {
-                return;
-            };
-            length += 1;
-            if term as usize == self.postings.len() {
-                self.postings.push(Vec::new());
-            }
-            let postings = &mut self.postings[term as usize];
-            match postings.last_mut() {
-                Some((last, frequency)) if *last == document => *frequency += 1,
-                _ => postings.push((document, 1)),
-            }
-        });
-        length
-    }
-
-    /// All terms by their bytes, with their postings.
-    fn in_order(mut self) -> impl Iterator<Item = (Box<str>, Vec<(u32, u32)>)> {
-        let mut terms: Vec<_> = self.vocabulary.into_terms().collect();
-        terms.sort_unstable();
-        terms
-            .into_iter()
-            .map(move |(term, number)| (term, std::mem::take(&mut self.postings[number as usize])))
     }
 }
 
